@@ -1,0 +1,121 @@
+// C[m,n] = epilogue(A[m,k] * B[k,n]): low-bit products with fused quantization.
+#pragma once
+
+#include "narrow/weights.h"
+
+namespace narrow {
+
+/// How a float A is quantized on the way in, row by row: the scale comes from each row's own range.
+enum class Dynamic : std::uint8_t {
+  symmetric = 0,   ///< scale = absmax / 127, zero point 0, values -127..127.
+  asymmetric = 1,  ///< scale = (max(row, 0) - min(row, 0)) / 255, zero point 0..255.
+};
+
+/// How an s8 or u8 output is rounded back to integers.
+enum class Requantize : std::uint8_t {
+  float_multiplier = 0,  ///< q = round(y / c_scale) + c_zero_point, to nearest, ties to even, saturating.
+  fixed_point = 1,       ///< q = round(sum * multiplier / 2^shift) + c_zero_point in integers only, ties to even, saturating.
+};
+
+/// Everything about a product but its data and m. With
+///   sum[i,j] = sum over k of (a[i,k] - a_zero_point_i) * (b[k,j] - b_zero_point_j)   (+ bias[j] if s32), exact in int32,
+///   y = fma(float(sum) * a_scale_i, b_scale_j, bias[j])                              (bias 0 unless f32)
+///   y = y + C[i,j] (accumulate), y = y + residual[i,j], y = activation(y)
+/// the output is sum (s32), y (f32, bf16, f16, rounded to nearest even) or y requantized (s8, u8). docs/arithmetic.md gives
+/// each step to the last rounding; every tier, thread count and m yields the same bits.
+///
+/// Pointers must outlive the plan. Everything is checked when the plan is made.
+struct GemmDesc {
+  // A
+  Type a = Type::u8;                   ///< u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in.
+  Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.
+  Per a_scale_per = Per::tensor;       ///< Integer A: tensor (a_scale) or row (GemmArgs::a_scale).
+  float a_scale = 1.0f;                ///< Finite.
+  Per a_zero_point_per = Per::tensor;  ///< Integer A: tensor (a_zero_point) or row (GemmArgs::a_zero_point).
+  std::int32_t a_zero_point = 0;       ///< In the range of a's type.
+
+  // C
+  Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8.
+  const std::int32_t* bias_s32 = nullptr;    ///< [n], added to the sum; refused where the two could leave int32.
+  const float* bias_f32 = nullptr;           ///< [n], not for s32 output nor fixed_point; not together with bias_s32.
+  bool accumulate = false;                   ///< C += for s32 (saturating), f32, bf16, f16.
+  Type residual = Type::none;                ///< Type of the matrix added before the activation: f32, bf16, f16, s8, u8.
+  float residual_scale = 1.0f;               ///< s8, u8: real = residual_scale * (r - residual_zero_point).
+  std::int32_t residual_zero_point = 0;
+  Activation activation = Activation::none;  ///< Not for s32 output; fixed_point takes none, relu and clamp.
+  float slope = 0.01f;                       ///< leaky_relu
+  float lo = 0.0f, hi = 6.0f;                ///< clamp, in real units, lo <= hi.
+  float c_scale = 1.0f;                      ///< s8, u8: real = c_scale * (q - c_zero_point); positive and finite.
+  std::int32_t c_zero_point = 0;             ///< In the range of c's type.
+  Requantize requantize = Requantize::float_multiplier;
+  const std::int32_t* multiplier = nullptr;  ///< fixed_point: 1 or n values in [2^30, 2^31); scales are not used then.
+  const std::int32_t* shift = nullptr;       ///< fixed_point: as many values in [1, 62].
+  Per multiplier_per = Per::tensor;          ///< tensor or column.
+
+  Cap cap;  ///< The plan may use the tiers under this cap (and only kernels that read the layout of the weights).
+};
+
+/// One product's data. Strides are in elements and at least as long as a row; rows may be padded, never overlap in C.
+struct GemmArgs {
+  std::int64_t m = 0;  ///< Rows of A and C, from 0.
+  const void* a = nullptr;
+  std::int64_t a_stride = 0;
+  void* c = nullptr;
+  std::int64_t c_stride = 0;
+  const float* a_scale = nullptr;              ///< [m] where a_scale_per is row, finite.
+  const std::int32_t* a_zero_point = nullptr;  ///< [m] where a_zero_point_per is row, in the range of a's type.
+  const void* residual = nullptr;              ///< [m,n]; may be C itself where the types are the same.
+  std::int64_t residual_stride = 0;
+};
+
+/// Which kernel serves a plan, and why none of a better tier does.
+struct GemmInfo {
+  const char* kernel;      ///< "gemm_u8s8_6x64x4_avx512vnni": the tile used for many rows.
+  Tier tier;
+  const char* why_not_better;  ///< "" when the machine's best tier serves; else one sentence.
+};
+
+/// A resolved product: kernel, tile sizes, checks. Cheap to make (well under a microsecond beside the scan of a bias),
+/// holds no memory of its own, immutable, copyable, shared freely between threads.
+class Gemm {
+ public:
+  /// Checks `desc` against `weights` and resolves the kernel. `weights` is copied (it is a view); its blob must live on.
+  [[nodiscard]] NARROW_API static Status plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept;
+
+  /// Bytes of scratch that run needs for up to m rows on that many threads. May be 0.
+  NARROW_API std::size_t scratch_size(std::int64_t m, int threads = 1) const noexcept;
+  /// Alignment of the scratch buffer.
+  static constexpr std::size_t scratch_alignment = 64;
+
+  /// Computes one product in the caller's scratch memory. Allocates nothing. Safe to call from many threads at once, each
+  /// with its own scratch.
+  [[nodiscard]] NARROW_API Status run(const GemmArgs& args, void* scratch, std::size_t scratch_bytes,
+                                      const Parallel& parallel = serial()) const noexcept;
+  /// The same, allocating the scratch memory for the duration of the call.
+  [[nodiscard]] NARROW_API Status run(const GemmArgs& args, const Parallel& parallel = serial()) const noexcept;
+
+  /// `count` independent products with this plan's weights, shared out over the threads as a whole (an array of pointers).
+  /// Scratch: scratch_size(largest m, threads).
+  [[nodiscard]] NARROW_API Status run_batch(const GemmArgs* items, int count, void* scratch, std::size_t scratch_bytes,
+                                            const Parallel& parallel = serial()) const noexcept;
+  /// A strided batch: item i is `first` with a, c and residual moved by i times these strides (in elements). Row scales and
+  /// zero points move by m values an item.
+  [[nodiscard]] NARROW_API Status run_strided(const GemmArgs& first, int count, std::int64_t a_batch_stride,
+                                              std::int64_t c_batch_stride, std::int64_t residual_batch_stride, void* scratch,
+                                              std::size_t scratch_bytes, const Parallel& parallel = serial()) const noexcept;
+
+  NARROW_API GemmInfo info() const noexcept;
+
+ private:
+  friend struct GemmAccess;
+  GemmDesc desc_;
+  Weights weights_;
+  const struct Kernel* kernel_ = nullptr;
+  bool verbose_ = false;  ///< NARROW_VERBOSE=1 when the plan was made: one line on stderr for each run.
+};
+
+/// One shot: plan and run. For calls that happen once; costs the plan's checks each time.
+[[nodiscard]] NARROW_API Status gemm(const GemmDesc& desc, const Weights& weights, const GemmArgs& args, void* scratch,
+                                     std::size_t scratch_bytes, const Parallel& parallel = serial()) noexcept;
+
+}  // namespace narrow

@@ -1,0 +1,89 @@
+// Adapter: a small pool of std::thread as the parallel-for. Header-only; link with the platform's threads.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "narrow/parallel.h"
+
+namespace narrow {
+
+/// A pool of `threads - 1` workers; the caller is the last one. Workers spin briefly for the next call, then sleep.
+/// One call at a time: concurrent calls on one pool wait for each other. Pass pool.parallel() to narrow; the pool must
+/// outlive the calls that use it.
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads) {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  }
+  ~ThreadPool() {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    for (auto& w : workers_) w.join();
+  }
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  Parallel parallel() noexcept { return {static_cast<int>(workers_.size()) + 1, &ThreadPool::for_each, this}; }
+
+ private:
+  static constexpr int spins = 20000;  // about the time between two layers of a network
+
+  static void for_each(void* context, int tasks, Parallel::Task task, void* argument) {
+    auto& pool = *static_cast<ThreadPool*>(context);
+    std::lock_guard one_call(pool.call_);
+    {
+      std::lock_guard lock(pool.mutex_);
+      pool.task_ = task;
+      pool.argument_ = argument;
+      pool.tasks_ = tasks;
+      pool.next_.store(0, std::memory_order_relaxed);
+      pool.busy_.store(static_cast<int>(pool.workers_.size()), std::memory_order_relaxed);
+      pool.generation_.fetch_add(1, std::memory_order_release);
+    }
+    pool.wake_.notify_all();
+    pool.drain();
+    while (pool.busy_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+  }
+
+  void drain() {
+    for (int i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) task_(argument_, i);
+  }
+
+  void work() {
+    for (unsigned seen = 0;;) {
+      for (int i = 0; i < spins && generation_.load(std::memory_order_acquire) == seen; ++i) {
+      }
+      if (generation_.load(std::memory_order_acquire) == seen) {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
+      }
+      {
+        std::lock_guard lock(mutex_);  // orders the reads of the call's fields after the caller's writes
+        seen = generation_.load(std::memory_order_relaxed);
+        if (stop_) return;
+      }
+      drain();
+      busy_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  std::vector<std::thread> workers_;
+  std::mutex call_, mutex_;
+  std::condition_variable wake_;
+  std::atomic<unsigned> generation_{0};
+  std::atomic<int> next_{0}, busy_{0};
+  Parallel::Task task_ = nullptr;
+  void* argument_ = nullptr;
+  int tasks_ = 0;
+  bool stop_ = false;
+};
+
+}  // namespace narrow

@@ -1,0 +1,49 @@
+// Element types and the small enumerations that the descriptions of weights, products and outputs share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Marks what the shared library exports; everything else is hidden.
+#if defined(_WIN32)
+#define NARROW_API
+#else
+#define NARROW_API __attribute__((visibility("default")))
+#endif
+
+namespace narrow {
+
+/// Element types. The values are part of the packed-weights format and never change.
+enum class Type : std::uint8_t {
+  none = 0,
+  s32 = 1,
+  s8 = 2,
+  u8 = 3,
+  f32 = 4,
+  bf16 = 5,  ///< The upper half of an f32; conversions round to nearest, ties to even; NaN stays NaN.
+  f16 = 6,   ///< IEEE 754 binary16; conversions round to nearest, ties to even.
+  s16 = 7,
+};
+
+/// "s8", "f32", ...
+NARROW_API const char* name(Type type) noexcept;
+/// Bytes of one element; 0 for none.
+NARROW_API std::size_t size_of(Type type) noexcept;
+
+/// Whether a parameter is one value for the whole matrix, or one for each row of A, or for each column of B.
+enum class Per : std::uint8_t { tensor = 0, row = 1, column = 2 };
+
+/// How raw weights B[k,n] lie in memory: `kn` has the n values of one k side by side, `nk` the k values of one column.
+enum class Order : std::uint8_t { kn = 0, nk = 1 };
+
+/// The elementwise function of a fused epilogue (formulas: docs/arithmetic.md).
+enum class Activation : std::uint8_t {
+  none = 0,
+  relu = 1,        ///< max(x, 0)
+  clamp = 2,       ///< min(max(x, lo), hi)
+  leaky_relu = 3,  ///< x >= 0 ? x : slope * x
+  gelu = 4,        ///< x Phi(x), Phi the normal distribution (the erf form), by one polynomial that all tiers share
+  silu = 5,        ///< x / (1 + exp(-x)), by one polynomial that all tiers share
+};
+
+}  // namespace narrow

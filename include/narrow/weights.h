@@ -1,0 +1,72 @@
+// Packed weights: B[k,n] rearranged once into the panels that the kernels of one tier read.
+#pragma once
+
+#include "narrow/isa.h"
+#include "narrow/parallel.h"
+#include "narrow/status.h"
+#include "narrow/types.h"
+
+namespace narrow {
+
+/// Raw weights B[k,n] and their quantization: real(k,n) = scale * (b[k,n] - zero_point), with scale and zero point of
+/// the tensor or of column n.
+struct WeightsDesc {
+  Type type = Type::s8;       ///< s8, the whole range, -128 included.
+  std::int64_t k = 0, n = 0;  ///< From 0; an empty B packs, and gives an empty (n = 0) or a zero (k = 0) product.
+  Order order = Order::nk;
+  const void* data = nullptr;
+  std::int64_t stride = 0;  ///< Elements from one row of that order to the next; 0 means dense (k for nk, n for kn).
+
+  const float* scale = nullptr;  ///< Finite, 1 or n values; null means 1.
+  Per scale_per = Per::tensor;   ///< tensor or column.
+  const std::int32_t* zero_point = nullptr;  ///< -128..127, 1 or n values; null means 0.
+  Per zero_point_per = Per::tensor;          ///< tensor or column.
+
+  Cap cap;  ///< The panels are laid out for the best available tier under this cap.
+};
+
+/// A view of packed weights: the blob stays where the caller put it and must outlive the view and every plan made from
+/// it. Immutable, so any number of threads may share one.
+///
+/// The blob is one position-independent, little-endian piece of memory, aligned to 64 bytes: header (magic, version, panel
+/// layout, sizes, checksum), column parameters, panels. It may be written to a file and mapped back on a machine that
+/// has the tier it was packed for (all rows of one tier share the layout, so the same blob serves every m).
+class Weights {
+ public:
+  static constexpr std::size_t alignment = 64;
+
+  /// Bytes of the blob that pack writes for this description (data, scale and zero_point are not read).
+  [[nodiscard]] NARROW_API static Status packed_size(const WeightsDesc& desc, std::size_t* bytes) noexcept;
+
+  /// Packs into the caller's buffer, in parallel, and opens the result. `buffer` is aligned to 64 bytes and holds `bytes`.
+  /// k is refused with Code::overflow where it exceeds what any activation type could sum exactly (see max_k).
+  [[nodiscard]] NARROW_API static Status pack(const WeightsDesc& desc, void* buffer, std::size_t bytes, Weights* out,
+                                              const Parallel& parallel = serial()) noexcept;
+
+  /// Checks a blob (magic, version, layout, sizes, checksum; never reading past `bytes`) and makes a view of it.
+  /// A blob for a tier that this machine lacks opens; it is the plan that is refused.
+  [[nodiscard]] NARROW_API static Status open(const void* blob, std::size_t bytes, Weights* out) noexcept;
+
+  std::int64_t k() const noexcept { return k_; }
+  std::int64_t n() const noexcept { return n_; }
+  Type type() const noexcept { return type_; }
+  Tier tier() const noexcept { return tier_; }  ///< The tier whose kernels read this layout.
+  const void* blob() const noexcept { return blob_; }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  friend struct WeightsAccess;
+  const void* blob_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::int64_t k_ = 0, n_ = 0;
+  Type type_ = Type::none;
+  Tier tier_ = Tier::generic;
+};
+
+/// The largest k for which every product of full-range operands of these types is exact in int32, zero points included:
+/// a is u8 or s8, b is s8; `zero_points` says whether either side has one. Longer k is accepted all the same
+/// where the packed values prove that no sum can leave int32 (the largest column sum of |b - zero_point| is kept in the
+/// blob), and refused with Code::overflow elsewhere.
+NARROW_API std::int64_t max_k(Type a, Type b, bool zero_points) noexcept;
+
+}  // namespace narrow

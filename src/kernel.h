@@ -1,0 +1,184 @@
+// The contract between the driver and the kernels: geometry and function pointers, all of it plain data.
+//
+// Tier objects are compiled with their own instruction-set flags, so this header and everything that kernels include may
+// hold no inline function with external linkage and nothing from the standard library that could be emitted as a weak
+// symbol: such a symbol would be merged across tiers, and a lower tier could end up running a higher one's code.
+//
+// One product runs like this:
+//
+//   pack_b      once            B[k,n] -> panels of `nr` columns, k in steps of `kr`, zero-padded to `k_unit`
+//   pack_a      per row block   A -> rows of the kernel's own element type, zero-padded likewise (skipped where A's rows can
+//                               be read in place)
+//   prepare     per strip       column parameters of 1..max_panels panels -> a Columns on the stack
+//   run[..]     per tile        int32 sums of one tile, nothing else
+//   epilogue    per tile        sums -> C (skipped where `run` may store straight into C)
+//
+// A panel holds, for each step of kr, nr groups of kr consecutive k of one column:
+//
+//           k-step 0                              k-step 1
+//   panel:  | c0: k0..kr-1 | c1: k0..kr-1 | ...  | c0: kr..2kr-1 | c1 ...
+//
+// so one vector load brings kr values of each of several columns, and the matching kr values of a row are broadcast.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "narrow/gemm.h"
+
+namespace narrow {
+
+/// One tile of sums: c[i][j] = init[j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
+/// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
+struct TileArgs {
+  const void* a;       ///< first row (or row group, see Geometry::row_group)
+  ptrdiff_t a_stride;  ///< bytes from row to row (or group to group)
+  const void* b;       ///< first panel
+  ptrdiff_t b_stride;  ///< bytes from panel to panel
+  ptrdiff_t steps;     ///< padded k / kr; a multiple of k_unit / kr
+  const int32_t* init; ///< [panels * nr] initial sums of the columns
+  int32_t* c;
+  ptrdiff_t c_stride;  ///< elements
+  int cols;            ///< columns to store: (panels - 1) * nr < cols <= panels * nr
+};
+using TileFn = void (*)(const TileArgs&);
+
+inline constexpr int max_tile_rows = 16;
+inline constexpr int max_tile_panels = 4;
+inline constexpr int max_tile_cols = 64;
+
+/// Shape of a kernel's operands and tiles; no literal of it stands anywhere else.
+struct Geometry {
+  Type a;         ///< element type of packed A: u8, s8 or s16
+  int nr;         ///< columns of a panel
+  int kr;         ///< k of one step
+  int k_unit;     ///< k is padded with zeros to a multiple of this
+  int row_group;  ///< rows interleaved by pack_a, kr values of each in turn (1: plain rows; i8mm: 2)
+  int max_panels; ///< widest tile, in panels
+  int max_rows[max_tile_panels];  ///< tallest tile for each width
+};
+
+/// A -> packed rows. The value stored for an integer a is a + offset (see a_offset); for a float a it is quantized per row
+/// first. Padding beyond k is stored as anything (B's padding is zero).
+struct PackAArgs {
+  const void* src;
+  Type src_type;     ///< u8, s8, f32, bf16, f16
+  ptrdiff_t stride;  ///< elements
+  int rows;
+  ptrdiff_t k, k_padded;
+  Dynamic dynamic;      ///< float sources
+  void* dst;            ///< rows (groups) one after another, k_padded elements each
+  int32_t* row_sum;     ///< [rows] sum of the stored values over the real k; null: not wanted
+  float* scale;         ///< [rows] out, float sources only: a ~ scale * (stored - zero_point)
+  int32_t* zero_point;  ///< [rows] out, float sources only: in terms of stored values
+};
+
+/// What pack_a adds to integers of type `src` when the kernel's element type is `packed`: u8 kernels read s8 as a + 128,
+/// s8 kernels read u8 as a - 128, s16 kernels take both as they are. The driver moves the zero point along.
+constexpr int a_offset(Type src, Type packed) {
+  return src == Type::s8 && packed == Type::u8 ? 128 : src == Type::u8 && packed == Type::s8 ? -128 : 0;
+}
+
+/// Columns [0, cols) of B -> panels.
+struct PackBArgs {
+  const void* src;  ///< first column
+  Order order;
+  ptrdiff_t stride;  ///< elements
+  ptrdiff_t k, k_padded;
+  int cols;
+  void* dst;            ///< first panel
+  ptrdiff_t dst_stride; ///< bytes from panel to panel
+  int32_t* column_sum;  ///< [cols] sum of b over k
+};
+
+/// What the epilogue needs to know of a plan; constant over the call.
+struct EpilogueSpec {
+  Type c;
+  Activation activation;
+  bool accumulate;
+  Type residual;       ///< none: no residual
+  Requantize requantize;
+  bool row_scale;      ///< rows of A have their own scales (or A is quantized on the way in)
+  float a_scale;       ///< otherwise
+  bool row_zero_point; ///< rows of A have their own zero points
+  int32_t a_zero_point;  ///< otherwise, in terms of stored values
+  float slope, lo, hi;
+  float residual_scale;
+  int32_t residual_zero_point;
+  float c_inverse;     ///< 1 / c_scale
+  int32_t c_zero_point;
+};
+
+/// Column parameters of the whole product, as the caller and the packed weights hold them (strides 0 or 1 serve per-tensor
+/// values), already moved to the strip's first column.
+struct ColumnSource {
+  const int32_t* sum;  ///< [cols] sum over k of (b - zero_point)
+  const float* scale;
+  int scale_stride;
+  const int32_t* zero_point;  ///< null: none
+  int zero_point_stride;
+  const int32_t* bias_s32;  ///< null: none
+  const float* bias_f32;    ///< null: none
+  const int32_t* multiplier;
+  const int32_t* shift;
+  int multiplier_stride;
+};
+
+/// Column parameters of one strip, padded to whole panels with harmless values.
+struct alignas(64) Columns {
+  int32_t init[max_tile_cols];        ///< bias_s32 - a_zero_point * sum (the zero point only where it is the tensor's)
+  int32_t sum[max_tile_cols];         ///< where rows have their own zero points
+  int32_t zero_point[max_tile_cols];  ///< where B has zero points
+  float scale[max_tile_cols];         ///< see docs/arithmetic.md: a_scale, b_scale and 1 / c_scale folded where allowed
+  float bias[max_tile_cols];
+  int32_t multiplier[max_tile_cols];
+  int32_t shift[max_tile_cols];
+  bool has_zero_point;
+};
+
+/// One tile on its way from sums to C.
+struct EpilogueArgs {
+  const EpilogueSpec* spec;
+  const Columns* columns;
+  const int32_t* sum;    ///< [rows][sum_stride], whole panels readable
+  ptrdiff_t sum_stride;  ///< elements
+  int rows, cols;
+  void* c;
+  ptrdiff_t c_stride;  ///< bytes
+  const void* residual;
+  ptrdiff_t residual_stride;   ///< bytes
+  const float* a_scale;        ///< [rows] where spec->row_scale
+  const int32_t* a_zero_point; ///< [rows] where spec->row_zero_point, in terms of stored values
+  const int32_t* row_sum;      ///< [rows] of stored values, where columns->has_zero_point
+};
+using EpilogueFn = void (*)(const EpilogueArgs&);
+
+/// One kernel: a row of data that dispatch, tests and benchmarks share.
+struct Kernel {
+  const char* name;  ///< gemm_<a><b>_<mr>x<nr>x<kr>_<tier>, of its largest tile
+  Tier tier;
+  Type b;            ///< type of raw weights it serves
+  uint16_t layout;   ///< identity of the panel layout; rows with the same tier and layout read each other's weights
+  Geometry geometry;
+  const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
+  void (*pack_a)(const PackAArgs&);
+  void (*pack_b)(const PackBArgs&);
+  void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);
+  EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
+};
+
+/// What a tier exports: its rows, best first.
+struct KernelTable {
+  const Kernel* rows;
+  int count;
+};
+KernelTable generic_kernels();
+KernelTable avx2_kernels();
+KernelTable avxvnni_kernels();
+KernelTable avx512_kernels();
+KernelTable avx512vnni_kernels();
+KernelTable neon_kernels();
+KernelTable neon_dotprod_kernels();
+KernelTable neon_i8mm_kernels();
+
+}  // namespace narrow
