@@ -1,0 +1,6 @@
+set(tier_architecture x86_64)
+set(tier_flags -mavx2 -mfma -mf16c -mavxvnni)
+set(tier_probe [[
+#include <immintrin.h>
+__m256i probe(__m256i c, __m256i a, __m256i b) { return _mm256_dpbusd_avx_epi32(c, a, b); }
+]])
