@@ -1,0 +1,49 @@
+#include "machine_limits.h"
+
+#include <cstddef>
+
+#include "instruction_loops.h"
+
+namespace bench {
+namespace {
+
+constexpr long steps = 2000;  // some tens of microseconds a repetition: long against a parallel-for
+
+// Runs task(i) for every thread and returns when all are done.
+template <class F>
+void on_all(const narrow::Parallel& parallel, F& task) {
+  if (parallel.threads == 1) return task(0);
+  parallel.for_each(
+      parallel.context, parallel.threads, [](void* f, int i) { (*static_cast<F*>(f))(i); }, &task);
+}
+
+Peak peak(const Loop& loop, const narrow::Parallel& parallel) {
+  if (!loop.run) return {"", {}};
+  return {loop.name, contender(static_cast<double>(loop.macs) * steps * parallel.threads, [run = loop.run, parallel] {
+            auto task = [run](int) { run(steps); };
+            on_all(parallel, task);
+          })};
+}
+
+Contender reader(ReadLoop read, const void* data, std::size_t bytes, const narrow::Parallel& parallel) {
+  const std::size_t share = bytes / static_cast<std::size_t>(parallel.threads) / read_granule * read_granule;
+  if (!read || share == 0) return {};
+  return contender(static_cast<double>(share) * parallel.threads, [=, start = static_cast<const std::byte*>(data)] {
+    auto task = [=](int i) { read(start + static_cast<std::size_t>(i) * share, share); };
+    on_all(parallel, task);
+  });
+}
+
+}  // namespace
+
+Peak int8_peak(narrow::Tier tier, const narrow::Parallel& parallel) { return peak(int8_loop(tier), parallel); }
+Peak f32_peak(narrow::Tier tier, const narrow::Parallel& parallel) { return peak(f32_loop(tier), parallel); }
+
+Contender read_one_stream(narrow::Tier tier, const void* data, std::size_t bytes, const narrow::Parallel& parallel) {
+  return reader(read_loops(tier).one_stream, data, bytes, parallel);
+}
+Contender read_four_streams(narrow::Tier tier, const void* data, std::size_t bytes, const narrow::Parallel& parallel) {
+  return reader(read_loops(tier).four_streams, data, bytes, parallel);
+}
+
+}  // namespace bench
