@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by bench/run.sh and tests/run.sh: installs what is missing, and asks apt only then.
 
 missing_packages=()
@@ -43,7 +44,7 @@ need_all_checks() {
 
 install_missing_packages() {
   ((${#missing_packages[@]})) || return 0
-  local install="apt-get install --no-install-recommends ${missing_packages[*]}" root=()
+  local install="apt-get install --no-install-recommends ${missing_packages[*]}" as_root=()
   if ! has apt-get >/dev/null; then
     echo "These packages (Debian's names) are missing, and there is no apt-get to install them: ${missing_packages[*]}" >&2
     return 1
@@ -53,8 +54,9 @@ install_missing_packages() {
       echo "Packages are missing, and installing them takes root. Please run: sudo $install" >&2
       return 1
     fi
-    root=(sudo -n)
+    as_root=(sudo -n)
   fi
-  "${root[@]}" apt-get update -q >&2
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive $install -y -q >&2
+  "${as_root[@]}" apt-get update -q >&2
+  # shellcheck disable=SC2086  # words
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install -y -q >&2
 }

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Reads the library's object files: no tier's code may be reached below that tier, and a guest exports only its API.
+
+    check.py BUILD_DIR [--tools PREFIX] [--shared LIBRARY]
+
+1. Symbols. A tier's objects define one global symbol, <tier>_kernels, and weak ones only in namespaces of the tier's own:
+   of two weak symbols with one name the linker keeps one, and a lower tier could end up in a higher one's code.
+2. Instructions. No object uses an instruction beyond its tier; the portable sources use the baseline's alone.
+3. Good guest. Nothing in the library refers to abort, exit, thread creation or exceptions; a shared library exports
+   narrow's functions and nothing else.
+"""
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+VEX = "VEX (AVX)"
+EVEX = "EVEX (AVX-512)"
+DOT_X86 = re.compile(r"vpdp\w*")
+NEON_DOT = re.compile(r"[su]dot")
+NEON_MATRIX = re.compile(r"(us|su|s|u)mmla|usdot|sudot")
+SVE = re.compile(r"whilel\w+|ptrue|cnt[bhwd]|rdvl")
+
+# What each set of objects may not contain: an encoding, or a pattern that a mnemonic matches.
+FORBIDDEN = {
+    "core": [VEX, EVEX, NEON_DOT, NEON_MATRIX, SVE],
+    "generic": [VEX, EVEX, NEON_DOT, NEON_MATRIX, SVE],
+    "avx2": [EVEX, DOT_X86],
+    "avxvnni": [EVEX],
+    "avx512": [DOT_X86],
+    "avx512vnni": [re.compile(r"vpopcnt\w*|vpshufbitqmb|vdpbf16ps|vcvtne\w*bf16|v\w+ph")],
+    "neon": [NEON_DOT, NEON_MATRIX, SVE],
+    "neon_dotprod": [NEON_MATRIX, SVE],
+    "neon_i8mm": [SVE],
+}
+# F16C's two conversions match v\w+ph, and every x86 tier may use them.
+F16C = {"vcvtps2ph", "vcvtph2ps"}
+
+UNWANTED = re.compile(r"abort|_?exit|_Exit|quick_exit|pthread_create|__cxa_throw|_ZSt9terminatev|__assert_fail|"
+                      r"printf|puts|putchar")
+THROWING_NEW = re.compile(r"_Zn[wa]m(St11align_val_t)?")
+
+LEGACY_PREFIXES = {"26", "2e", "36", "3e", "64", "65", "67"}
+DISASSEMBLY = re.compile(r"^\s*[0-9a-f]+:\t([0-9a-f ]+?)\s*\t(\S+)")
+
+
+class Checks:
+    def __init__(self, tools):
+        self.tools = tools
+        self.passed = 0
+        self.failed = 0
+
+    def tool(self, name, *arguments):
+        return subprocess.run([self.tools + name, *map(str, arguments)], check=True, text=True, stdout=subprocess.PIPE).stdout
+
+    def report(self, what, problems):
+        if problems:
+            self.failed += 1
+            print(f"FAILED  {what}")
+            for problem in sorted(problems)[:10]:
+                print(f"        {problem}")
+            if len(problems) > 10:
+                print(f"        and {len(problems) - 10} more")
+        else:
+            self.passed += 1
+            print(f"ok      {what}")
+
+    def symbols(self, *arguments):
+        """(type, name) of each symbol that nm lists, names mangled and without a version."""
+        for line in self.tool("nm", *arguments).splitlines():
+            fields = line.split()
+            if len(fields) >= 2 and len(fields[-2]) == 1:
+                yield fields[-2], fields[-1].split("@")[0]
+
+
+def mangled(name):
+    return f"{len(name)}{name}"
+
+
+def symbol_problems(checks, tier, objects):
+    export = f"_ZN6narrow{mangled(tier + '_kernels')}Ev"
+    own = (mangled(f"narrow_xsimd_{tier}"), f"6narrow{mangled(tier)}")
+    problems = set()
+    exports = 0
+    for path in objects:
+        for kind, name in checks.symbols("--defined-only", path):
+            if kind in "VWu":
+                if not any(namespace in name for namespace in own):
+                    problems.add(f"weak symbol {name} in {path.name}")
+            elif kind.isupper():
+                exports += name == export
+                if name != export:
+                    problems.add(f"global symbol {name} in {path.name}")
+    if exports != 1:
+        problems.add(f"{export} is defined {exports} times")
+    return problems
+
+
+def encoding(code):
+    """VEX, EVEX or None, from an x86-64 instruction's bytes: in 64-bit mode these first bytes mean nothing else."""
+    for byte in code.split():
+        if byte not in LEGACY_PREFIXES:
+            return {"c4": VEX, "c5": VEX, "62": EVEX}.get(byte)
+    return None
+
+
+def instruction_problems(checks, tier, objects, x86):
+    problems = set()
+    for path in objects:
+        for line in checks.tool("objdump", "-d", "-w", path).splitlines():
+            match = DISASSEMBLY.match(line)
+            if not match:
+                continue
+            code, mnemonic = match.groups()
+            form = encoding(code) if x86 else None
+            for forbidden in FORBIDDEN[tier]:
+                if forbidden == form:
+                    problems.add(f"{form} instruction {mnemonic} in {path.name}")
+                elif not isinstance(forbidden, str) and forbidden.fullmatch(mnemonic) and mnemonic not in F16C:
+                    problems.add(f"{mnemonic} in {path.name}")
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--tools", default="", help="prefix of nm and objdump, as in aarch64-linux-gnu-")
+    parser.add_argument("--shared", type=pathlib.Path, help="a shared narrow whose exports are checked")
+    options = parser.parse_args()
+    checks = Checks(options.tools)
+
+    sets = {}
+    for folder in sorted((options.build / "CMakeFiles").glob("narrow_*.dir")):
+        objects = sorted(folder.rglob("*.o"))
+        if objects:
+            sets[folder.name[len("narrow_"):-len(".dir")]] = objects
+    if "core" not in sets or "generic" not in sets:
+        sys.exit(f"{options.build} holds no build of the library")
+
+    everything = [path for objects in sets.values() for path in objects]
+    x86 = "x86-64" in checks.tool("objdump", "-f", everything[0])
+    for name, objects in sets.items():
+        if name not in FORBIDDEN:
+            checks.report(f"{name}: known to this check", {"its forbidden instructions are not listed in FORBIDDEN"})
+            continue
+        if name != "core":
+            checks.report(f"{name}: exports its table alone", symbol_problems(checks, name, objects))
+        checks.report(f"{name}: instructions of its tier alone", instruction_problems(checks, name, objects, x86))
+
+    undefined = {(name, path.name) for path in everything for kind, name in checks.symbols("--undefined-only", path)}
+    checks.report("library: never ends the process, throws or starts a thread",
+                  {f"{name} in {path}" for name, path in undefined if UNWANTED.fullmatch(name)})
+    for name, path in sorted(undefined):
+        if THROWING_NEW.fullmatch(name):
+            print(f"note    {path} allocates with the operator new that throws ({name})")
+
+    if options.shared:
+        exported = {name for kind, name in checks.symbols("-D", "--defined-only", options.shared) if kind.isupper()}
+        foreign = {name for name in exported if not re.match(r"_ZNK?6narrow", name)}
+        tables = {name for name in exported if re.fullmatch(r"_ZN6narrow\d+\w+_kernelsEv", name)}
+        checks.report("shared library: exports narrow's API alone",
+                      foreign | tables | (set() if exported else {"exports nothing"}))
+
+    print(f"{checks.passed} of {checks.passed + checks.failed} hold")
+    sys.exit(1 if checks.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

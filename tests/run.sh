@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Every check of the project, under a quarter of an hour on two cores. `run.sh quick` stops after the release build's tests.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+source cmake/packages.sh
+
+jobs=$(nproc)
+passed=0
+failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# shellcheck disable=SC2054
+haswell=(qemu-x86_64 -cpu Haswell-noTSX,-pcid,-x2apic,-tsc-deadline,-invpcid)  # AVX2 and no more
+nehalem=(qemu-x86_64 -cpu Nehalem)                                             # SSE and no more
+arm() { qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu "$@"; }
+
+tally() { ((passed += $1, failed += $2)) || true; }
+
+# check NAME COMMAND...: one test; it passes where the command succeeds.
+check() {
+  local name=$1
+  shift
+  if "$@" >"$work/check" 2>&1; then
+    echo "ok      $name"
+    tally 1 0
+  else
+    cat "$work/check"
+    echo "FAILED  $name"
+    tally 0 1
+  fi
+}
+
+# stage NAME: runs stage_NAME; a stage that cannot finish (a build that fails, say) counts as a failure.
+stage() {
+  local start=$SECONDS
+  echo "=== $1"
+  "stage_$1" || { echo "FAILED  $1"; tally 0 1; }
+  echo "=== $1: $((SECONDS - start)) s"
+}
+
+build() { cmake --preset "$1" >"$work/configure" || { cat "$work/configure"; return 1; } && cmake --build --preset "$1"; }
+
+# run_gtest FRACTION COMMAND...: runs one in FRACTION of the tests of a GoogleTest program, on all processors.
+run_gtest() {
+  local fraction=$1 shard status ok bad all_ok=0 all_bad=0 pids=()
+  shift
+  for ((shard = 0; shard < jobs; ++shard)); do
+    GTEST_TOTAL_SHARDS=$((jobs * fraction)) GTEST_SHARD_INDEX=$((shard * fraction)) \
+      "$@" --gtest_brief=1 >"$work/shard$shard" 2>&1 &
+    pids+=($!)
+  done
+  for shard in "${!pids[@]}"; do
+    wait "${pids[shard]}"
+    status=$?
+    ok=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$work/shard$shard")
+    bad=$(sed -n 's/^ *\([0-9]*\) FAILED TEST.*/\1/p' "$work/shard$shard")
+    ((status == 0)) || cat "$work/shard$shard"
+    ((status == 0 || ${bad:-0} > 0)) || bad=1  # it crashed
+    ((all_ok += ${ok:-0}, all_bad += ${bad:-0}))
+  done
+  echo "$all_ok tests hold, $all_bad fail: $*"
+  tally $all_ok $all_bad
+}
+
+# consumer KIND [CMAKE_OPTION...]: installs build/KIND, builds the example against what is installed.
+consumer() {
+  local kind=$1
+  shift
+  rm -rf "build/installed/$kind" "build/consumer/$kind"
+  cmake --install "build/$kind" --prefix "build/installed/$kind" &&
+    cmake -G Ninja -S examples/consumer -B "build/consumer/$kind" -DCMAKE_BUILD_TYPE=Release \
+      -DCMAKE_PREFIX_PATH="$PWD/build/installed/$kind" "$@" &&
+    cmake --build "build/consumer/$kind"
+}
+
+# picks TIER COMMAND...: the consumer runs, and a kernel of that tier serves it.
+picks() {
+  local tier=$1
+  shift
+  "$@" | tee "$work/picks" && grep -q "_$tier:" "$work/picks"
+}
+
+stage_release() {
+  build release || return 1
+  ctest --preset release -j "$jobs" | tee "$work/ctest"
+  local status=$? summary bad all
+  summary=$(sed -n 's/^.*tests passed, \([0-9]*\) tests\{0,1\} failed out of \([0-9]*\)$/\1 \2/p' "$work/ctest")
+  read -r bad all <<<"${summary:-1 1}"
+  tally $((all - bad)) "$bad"
+  ((status == 0 || bad > 0))
+}
+
+stage_objects() {
+  build shared || return 1
+  check "objects: symbols and instructions" python3 tests/objects/check.py build/release --shared build/shared/libnarrow.so
+}
+
+stage_install() {
+  check "consumer of the static library: builds" consumer release
+  check "consumer of the static library: runs" build/consumer/release/consumer
+  check "consumer of the shared library: builds" consumer shared
+  check "consumer of the shared library: runs" build/consumer/shared/consumer
+}
+
+# Processors without AVX-512, and without AVX: no illegal instruction, and the tier that fits.
+stage_x86_tiers() {
+  local program=build/consumer/release/consumer tests=build/release/tests/narrow_tests
+  check "AVX2 processor picks avx2" picks avx2 "${haswell[@]}" $program
+  check "SSE processor picks generic" picks generic "${nehalem[@]}" $program
+  check "AVX2 without XSAVE picks generic" picks generic "${haswell[0]}" -cpu "${haswell[2]},-xsave" $program
+  run_gtest 10 "${haswell[@]}" $tests --gtest_filter=-OneDnn*
+  run_gtest 10 "${nehalem[@]}" $tests --gtest_filter=-OneDnn*
+}
+
+stage_aarch64() {
+  build aarch64 || return 1
+  local program=build/consumer/aarch64/consumer tests=build/aarch64/tests/narrow_tests
+  check "objects: symbols and instructions" python3 tests/objects/check.py build/aarch64 --tools aarch64-linux-gnu-
+  check "consumer: builds" consumer aarch64 --toolchain "$PWD/cmake/aarch64-linux-gnu.cmake" \
+    -Dnarrow_DIR="$PWD/build/installed/aarch64/lib/cmake/narrow"
+  check "cortex-a72 picks neon" picks neon arm cortex-a72 $program
+  check "cortex-a76 picks neon_dotprod" picks neon_dotprod arm cortex-a76 $program
+  check "max picks neon_i8mm" picks neon_i8mm arm max $program
+  run_gtest 1 arm max $tests
+  run_gtest 4 arm cortex-a72 $tests
+}
+
+stage_asan() {
+  build asan || return 1
+  run_gtest 1 build/asan/tests/narrow_tests
+}
+
+# Threads and schedules. The sanitizer cannot work with as much randomness of addresses as some kernels have.
+stage_tsan() {
+  build tsan || return 1
+  local fixed_addresses=()
+  setarch -R true 2>/dev/null && fixed_addresses=(setarch -R)
+  run_gtest 1 "${fixed_addresses[@]}" build/tsan/tests/narrow_tests --gtest_filter='*Thread*:*Parallel*'
+}
+
+stage_clang() {
+  build clang || return 1
+  run_gtest 10 build/clang/tests/narrow_tests
+}
+
+stage_fuzz() {
+  build fuzz || return 1
+  local target
+  for target in build/fuzz/tests/fuzz/*; do
+    check "fuzz: ${target##*/}" "$target" -max_total_time=20 -artifact_prefix=build/fuzz/
+  done
+}
+
+need_build
+need_tests
+[[ ${1-} == quick ]] || { need_bench; need_all_checks; }
+install_missing_packages || exit 1
+
+stage release
+if [[ ${1-} != quick ]]; then
+  for name in objects install x86_tiers aarch64 asan tsan clang fuzz; do stage $name; done
+fi
+
+echo "$passed passed, $failed failed"
+((failed == 0 && passed > 0))
