@@ -1,6 +1,7 @@
 #include "machine_limits.h"
 
 #include <cstddef>
+#include <cstring>
 
 #include "instruction_loops.h"
 
@@ -44,6 +45,18 @@ Contender read_one_stream(narrow::Tier tier, const void* data, std::size_t bytes
 }
 Contender read_four_streams(narrow::Tier tier, const void* data, std::size_t bytes, const narrow::Parallel& parallel) {
   return reader(read_loops(tier).four_streams, data, bytes, parallel);
+}
+
+Contender copy(const void* from, void* to, std::size_t bytes, const narrow::Parallel& parallel) {
+  const std::size_t share = bytes / static_cast<std::size_t>(parallel.threads);
+  return contender(static_cast<double>(share) * parallel.threads, [=] {
+    auto task = [=](int i) {
+      const std::size_t at = static_cast<std::size_t>(i) * share;
+      std::memcpy(static_cast<std::byte*>(to) + at, static_cast<const std::byte*>(from) + at, share);
+      asm volatile("" : : "r"(to) : "memory");  // the copy is wanted, though nobody reads it
+    };
+    on_all(parallel, task);
+  });
 }
 
 }  // namespace bench

@@ -21,4 +21,7 @@ Peak f32_peak(narrow::Tier tier, const narrow::Parallel& parallel);
 Contender read_one_stream(narrow::Tier tier, const void* data, std::size_t bytes, const narrow::Parallel& parallel);
 Contender read_four_streams(narrow::Tier tier, const void* data, std::size_t bytes, const narrow::Parallel& parallel);
 
+/// memcpy, shared out over the threads; work in bytes copied.
+Contender copy(const void* from, void* to, std::size_t bytes, const narrow::Parallel& parallel);
+
 }  // namespace bench

@@ -9,6 +9,7 @@ namespace bench {
 namespace {
 
 constexpr double slice = 3e-3;   // seconds a contender keeps the machine; long against the timer, short against the noise
+constexpr long parts = 4;        // of a slice; the fastest stands for it, so that an interruption spoils a part, not the slice
 constexpr double least_rounds = 5, most_rounds = 99;
 constexpr double patience = 4;   // a round longer than this many budgets is not repeated
 
@@ -21,6 +22,15 @@ double seconds_for(const Contender& c, long repetitions) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+// Seconds of one repetition, from a slice of n.
+double fastest_part(const Contender& c, long n) {
+  if (n < parts) return seconds_for(c, n) / static_cast<double>(n);
+  const long each = n / parts;
+  double best = seconds_for(c, each);
+  for (long i = 1; i < parts; ++i) best = std::min(best, seconds_for(c, each));
+  return best / static_cast<double>(each);
+}
+
 // Repetitions that fill a slice.
 long calibrate(const Contender& c) {
   long n = 1;
@@ -30,7 +40,7 @@ long calibrate(const Contender& c) {
     n *= t < slice / 256 ? 16 : 4;
     t = seconds_for(c, n);
   }
-  return std::max(1L, std::lround(n * slice / t));
+  return std::max(1L, std::lround(static_cast<double>(n) * slice / t));
 }
 
 template <class F>
@@ -42,20 +52,20 @@ Series combine(const Series& a, const Series& b, F f) {
 
 }  // namespace
 
-std::vector<Series> measure(const std::vector<Contender>& contenders, double seconds, int threads) {
-  const std::size_t count = contenders.size();
+void measure(std::vector<Entrant> entrants, double seconds, int threads) {
+  std::erase_if(entrants, [](const Entrant& e) { return !e.contender.run; });
+  const std::size_t count = entrants.size();
   std::vector<long> repetitions(count);
-  for (std::size_t i = 0; i < count; ++i) repetitions[i] = calibrate(contenders[i]);
+  for (std::size_t i = 0; i < count; ++i) repetitions[i] = calibrate(entrants[i].contender);
 
-  std::vector<Series> rates(count);
   const auto round = [&](std::size_t number) {
     for (std::size_t turn = 0; turn < count; ++turn) {
       const std::size_t i = (number + turn) % count;  // nobody always runs after the same rival
+      const Contender& c = entrants[i].contender;
       const long n = repetitions[i];
       if (threads > 1) std::this_thread::sleep_for(spin_time);
-      if (threads > 1) contenders[i].run(n);
-      else if (n > 1) contenders[i].run(std::max(1L, n / 16));
-      rates[i].push_back(contenders[i].work * n / seconds_for(contenders[i], n));
+      if (threads > 1 || n > 1) c.run(threads > 1 ? n : std::max(1L, n / 16));
+      entrants[i].rates->push_back(c.work / fastest_part(c, n));
     }
   };
 
@@ -64,7 +74,6 @@ std::vector<Series> measure(const std::vector<Contender>& contenders, double sec
   const double cost = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double rounds = cost > patience * seconds ? 1 : std::clamp(seconds / cost, least_rounds, most_rounds);
   for (std::size_t r = 1; r < static_cast<std::size_t>(rounds); ++r) round(r);
-  return rates;
 }
 
 Series ratio(const Series& a, const Series& b) {

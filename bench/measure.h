@@ -15,7 +15,7 @@ namespace bench {
 /// Something to be timed. `run(n)` does the work n times; the loop is inside so that a call of a few nanoseconds can be timed.
 struct Contender {
   double work = 0;  ///< What one repetition gets done: MACs, bytes, or 1.
-  std::function<void(long)> run;
+  std::function<void(long)> run;  ///< Empty: there is nothing of this kind to time.
 };
 
 /// The contender whose repetition is one call of f.
@@ -29,10 +29,15 @@ Contender contender(double work, F f) {
 /// Work per second, one figure for each round.
 using Series = std::vector<double>;
 
-/// Times the contenders in turns for about `seconds`, at least five rounds (one where a round takes that long).
-/// Each slice is preceded by untimed repetitions that bring its operands back into the caches, and with several threads
-/// by a pause in which the other contender's worker threads stop spinning.
-std::vector<Series> measure(const std::vector<Contender>& contenders, double seconds, int threads);
+struct Entrant {
+  Contender contender;
+  Series* rates;  ///< Where its figures go. All entrants get the same number of rounds.
+};
+
+/// Times the entrants in turns for about `seconds`, at least five rounds (one where a round takes long); an entrant
+/// with nothing to run is left out. Each slice is preceded by untimed repetitions that bring its operands back into the
+/// caches, and with several threads by a pause in which the other contender's worker threads stop spinning.
+void measure(std::vector<Entrant> entrants, double seconds, int threads);
 
 /// a/b round by round, and the like. Series of different length: the rounds they share.
 Series ratio(const Series& a, const Series& b);
