@@ -169,8 +169,10 @@ std::string roofline(const std::vector<Row>& all, const std::string& op, const M
       const double rate = stat(row->read).median / 1e9;
       const double from = std::max(std::pow(10, x0), std::pow(10, y0) / rate), to = peak / rate;
       svg.line(x(from), y(from * rate), x(to), y(peak), "#666666", 1.2);
-      const double at = std::sqrt(from * to);
-      svg.text(x(at) + 6, y(at * rate) + 12, format("reading weights: %.0f GB/s (", rate) + row->shape + ")");
+      const bool is_fastest = row == fastest_read;  // its label goes to the left of its line, the other's to the right
+      const double at = std::pow(from, 0.75) * std::pow(to, 0.25);
+      svg.text(x(at) + (is_fastest ? -8 : 8), y(at * rate) + (is_fastest ? 0 : 8),
+               format("%.0f GB/s (", rate) + row->shape + ")", is_fastest ? "end" : "start");
     }
   }
   for (const Row* row : rows) {
