@@ -19,7 +19,8 @@ enum class Requantize : std::uint8_t {
 
 /// Everything about a product but its data and m. With
 ///   sum[i,j] = sum over k of (a[i,k] - a_zero_point_i) * (b[k,j] - b_zero_point_j)   (+ bias[j] if s32), exact in int32,
-///   y = fma(float(sum) * a_scale_i, b_scale_j, bias[j])                              (bias 0 unless f32)
+///   y = fma(float(sum), a_scale * b_scale_j, bias[j])            (bias 0 unless f32; fma(float(sum) * a_scale_i, b_scale_j,
+///                                                                 bias[j]) where rows have their own scales)
 ///   y = y + C[i,j] (accumulate), y = y + residual[i,j], y = activation(y)
 /// the output is sum (s32), y (f32, bf16, f16, rounded to nearest even) or y requantized (s8, u8). docs/arithmetic.md gives
 /// each step to the last rounding; every tier, thread count and m yields the same bits.
@@ -83,6 +84,7 @@ class Gemm {
   [[nodiscard]] NARROW_API static Status plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept;
 
   /// Bytes of scratch that run needs for up to m rows on that many threads. May be 0.
+  /// For a batch: of its largest item; more (up to the sum of all m) lets small items be worked on together.
   NARROW_API std::size_t scratch_size(std::int64_t m, int threads = 1) const noexcept;
   /// Alignment of the scratch buffer.
   static constexpr std::size_t scratch_alignment = 64;
@@ -95,7 +97,7 @@ class Gemm {
   [[nodiscard]] NARROW_API Status run(const GemmArgs& args, const Parallel& parallel = serial()) const noexcept;
 
   /// `count` independent products with this plan's weights, shared out over the threads as a whole (an array of pointers).
-  /// Scratch: scratch_size(largest m, threads).
+  /// Scratch: at least scratch_size(largest m, threads).
   [[nodiscard]] NARROW_API Status run_batch(const GemmArgs* items, int count, void* scratch, std::size_t scratch_bytes,
                                             const Parallel& parallel = serial()) const noexcept;
   /// A strided batch: item i is `first` with a, c and residual moved by i times these strides (in elements). Row scales and
@@ -110,8 +112,7 @@ class Gemm {
   friend struct GemmAccess;
   GemmDesc desc_;
   Weights weights_;
-  const struct Kernel* kernel_ = nullptr;
-  bool verbose_ = false;  ///< NARROW_VERBOSE=1 when the plan was made: one line on stderr for each run.
+  alignas(8) unsigned char state_[256] = {};  ///< what run would otherwise derive anew (src/driver.h)
 };
 
 /// One shot: plan and run. For calls that happen once; costs the plan's checks each time.

@@ -39,7 +39,8 @@ class Weights {
   [[nodiscard]] NARROW_API static Status packed_size(const WeightsDesc& desc, std::size_t* bytes) noexcept;
 
   /// Packs into the caller's buffer, in parallel, and opens the result. `buffer` is aligned to 64 bytes and holds `bytes`.
-  /// k is refused with Code::overflow where it exceeds what any activation type could sum exactly (see max_k).
+  /// k above 2^24 - 1 is refused with Code::overflow. A shorter k packs; whether its products are exact depends on the
+  /// activations, so that is the plan's matter (see max_k).
   [[nodiscard]] NARROW_API static Status pack(const WeightsDesc& desc, void* buffer, std::size_t bytes, Weights* out,
                                               const Parallel& parallel = serial()) noexcept;
 

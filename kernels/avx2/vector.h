@@ -1,0 +1,36 @@
+// The 256-bit registers that the integer tiles of the AVX2 tiers share.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/common/unroll.h"
+
+namespace narrow {
+namespace {
+
+struct Vector256 {
+  using Acc = __m256i;
+  using A = __m256i;
+  using B = __m256i;
+  static constexpr int lanes = 8, vectors = 1;
+  static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
+
+  static NARROW_INLINE A load_a(const char* p) {
+    int32_t four;
+    memcpy(&four, p, 4);
+    return _mm256_set1_epi32(four);
+  }
+  static NARROW_INLINE Acc load_acc(const int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Acc*>(p)); }
+  static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
+  static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm256_add_epi32(a, b); }
+  static NARROW_INLINE void store(int32_t* p, Acc v) { _mm256_storeu_si256(reinterpret_cast<Acc*>(p), v); }
+  static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
+    const Acc lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_maskstore_epi32(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane), v);
+  }
+};
+
+}  // namespace
+}  // namespace narrow

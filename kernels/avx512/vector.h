@@ -1,0 +1,35 @@
+// The 512-bit registers that the integer tiles of the AVX-512 tiers share.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/common/unroll.h"
+
+namespace narrow {
+namespace {
+
+struct Vector512 {
+  using Acc = __m512i;
+  using A = __m512i;
+  using B = __m512i;
+  static constexpr int lanes = 16, vectors = 1;
+  static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
+
+  static NARROW_INLINE A load_a(const char* p) {
+    int32_t four;
+    memcpy(&four, p, 4);
+    return _mm512_set1_epi32(four);
+  }
+  static NARROW_INLINE Acc load_acc(const int32_t* p) { return _mm512_loadu_si512(p); }
+  static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
+  static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm512_add_epi32(a, b); }
+  static NARROW_INLINE void store(int32_t* p, Acc v) { _mm512_storeu_si512(p, v); }
+  static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
+    _mm512_mask_storeu_epi32(p, static_cast<__mmask16>((1u << count) - 1), v);
+  }
+};
+
+}  // namespace
+}  // namespace narrow

@@ -1,0 +1,29 @@
+// int8 on AVX-VNNI: the 256-bit, VEX-encoded VPDPBUSD multiplies four u8 of a row by four s8 of each of 8 columns and adds
+// them up in int32. Registers of the 6x16 tile: ymm0-11 sums, 2 for the panels' k-step, 2 for broadcasts of A.
+#include "kernels/avx2/simd.h"
+#include "kernels/avx2/vector.h"
+#include "kernels/common/gemm_kernel.h"
+
+namespace narrow {
+namespace {
+
+struct Int8 : Vector256 {
+  static constexpr Geometry geometry = {
+      .a = Type::u8, .nr = 8, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 4, 3}};
+  static constexpr int step_bytes = 32, in_flight = 8;
+
+  static NARROW_INLINE B load_b(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const B*>(p)); }
+  // Assembly with a tied operand for the reason given in avx512vnni; {vex} because the EVEX form is another tier's.
+  template <int>
+  static NARROW_INLINE void dot(Acc& acc, A a, B b) {
+    asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
+  }
+};
+
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_6x16x4_avxvnni", Tier::avxvnni)};
+
+}  // namespace
+
+KernelTable avxvnni_kernels() { return {rows, sizeof rows / sizeof *rows}; }
+
+}  // namespace narrow

@@ -1,0 +1,152 @@
+// The accumulation loop of every integer GEMM kernel, for all tiers: one template over an instruction set `Isa`, the number
+// of rows and panels of the tile, and the number of independent phases of k.
+//
+//   registers   b[panel][vector]           the current k-step of each panel, loaded once, used by all rows
+//               a                          kr values of one row, broadcast (or a longer piece of the row, see a_steps)
+//               acc[phase][row][panel][vector]
+//
+// Where pack_a interleaves rows (Geometry::row_group), an A register holds the group's rows and an accumulator the sums of all
+// of them; "row" above then reads "row group".
+//
+// A tile of many rows and panels has enough independent accumulators to hide the latency of the multiply; a small one (m
+// up to 4, where B is read once and bandwidth is everything) gets more by spreading k-steps over phases, added up at the end.
+// Integer addition is associative, so no choice of tile or phases changes a bit of the result.
+//
+// Isa provides:
+//   Acc, B, A                 register types (accumulator, piece of a panel, piece of a row)
+//   vectors                   accumulators across one panel
+//   step_bytes                bytes of one panel for one k-step; B number v of it begins at v * step_bytes / vectors
+//   a_bytes                   bytes of one row for one k-step
+//   a_steps                   k-steps that one A register covers (1 where it is a broadcast)
+//   load_a(p), load_b(p), load_acc(p), zero(), add(acc, acc)
+//   dot<s>(acc&, a, b)        acc += products of the k-step s of a
+//   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
+//   lanes                     columns of one stored vector
+//   output<row>(acc[vectors], v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
+//                             vector v of a row of the group
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/common/unroll.h"
+#include "src/kernel.h"
+
+namespace narrow {
+namespace {
+
+/// How far ahead of the loads a streaming tile asks for B: far enough for the latency of the last-level cache.
+inline constexpr int prefetch_bytes = 1024;
+
+/// The fewest phases (a power of two) that keep Isa::in_flight independent sums going.
+template <class Isa>
+constexpr int phases_of(int accumulators) {
+  int phases = 1;
+  while (phases * accumulators < Isa::in_flight) phases *= 2;
+  return phases;
+}
+
+template <class Isa, int rows, int panels>
+void tile(const TileArgs& args) {
+  constexpr int vectors = Isa::vectors;
+  constexpr int nr = Isa::geometry.nr, row_group = Isa::geometry.row_group;
+  constexpr int groups = (rows + row_group - 1) / row_group;
+  constexpr int accumulators = groups * panels * vectors;
+  constexpr int phases = phases_of<Isa>(accumulators);
+  constexpr bool streaming = rows <= 4 && panels == 1;
+  constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
+
+  typename Isa::Acc acc[phases][groups][panels][vectors];
+  unroll<panels>([&](auto p) NARROW_LAMBDA {
+    unroll<vectors>([&](auto v) NARROW_LAMBDA {
+      unroll<groups>([&](auto r) NARROW_LAMBDA {
+        acc[0][r][p][v] = Isa::load_acc(args.init + p * nr + v * (nr / vectors));
+        unroll<phases - 1>([&](auto h) NARROW_LAMBDA { acc[h + 1][r][p][v] = Isa::zero(); });
+      });
+    });
+  });
+
+  const char* a = static_cast<const char*>(args.a);
+  const char* b = static_cast<const char*>(args.b);
+  const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride;
+
+  // `count` k-steps from here on, a multiple of a_steps.
+  auto advance = [&](auto count) NARROW_LAMBDA {
+    unroll<count / Isa::a_steps>([&](auto g) NARROW_LAMBDA {
+      typename Isa::A held[groups];  // only where one load of A covers several steps
+      if constexpr (Isa::a_steps > 1)
+        unroll<groups>([&](auto r) NARROW_LAMBDA {
+          held[r] = Isa::load_a(a + r * a_stride + g * Isa::a_steps * Isa::a_bytes);
+        });
+      unroll<Isa::a_steps>([&](auto s) NARROW_LAMBDA {
+        constexpr int step = g * Isa::a_steps + s;
+        typename Isa::B bv[panels][vectors];
+        unroll<panels>([&](auto p) NARROW_LAMBDA {
+          unroll<vectors>([&](auto v) NARROW_LAMBDA {
+            bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
+          });
+        });
+        if constexpr (streaming && (step * Isa::step_bytes) % 64 == 0)
+          __builtin_prefetch(b + step * Isa::step_bytes + prefetch_bytes, 0, 3);
+        unroll<groups>([&](auto r) NARROW_LAMBDA {
+          typename Isa::A av;
+          if constexpr (Isa::a_steps > 1)
+            av = held[r];
+          else
+            av = Isa::load_a(a + r * a_stride + step * Isa::a_bytes);
+          unroll<panels>([&](auto p) NARROW_LAMBDA {
+            unroll<vectors>([&](auto v) NARROW_LAMBDA { Isa::template dot<s>(acc[step % phases][r][p][v], av, bv[p][v]); });
+          });
+        });
+      });
+    });
+    a += count * Isa::a_bytes;
+    b += count * Isa::step_bytes;
+  };
+  ptrdiff_t steps = args.steps;
+  for (; steps >= unrolled; steps -= unrolled) advance(std::integral_constant<int, unrolled>{});
+  if constexpr (unrolled > Isa::a_steps)
+    for (; steps > 0; steps -= Isa::a_steps) advance(std::integral_constant<int, Isa::a_steps>{});
+
+  unroll<groups>([&](auto r) NARROW_LAMBDA {
+    unroll<panels>([&](auto p) NARROW_LAMBDA {
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        unroll<phases - 1>([&](auto h) NARROW_LAMBDA { acc[0][r][p][v] = Isa::add(acc[0][r][p][v], acc[h + 1][r][p][v]); });
+      });
+    });
+  });
+  unroll<rows>([&](auto r) NARROW_LAMBDA {
+    int32_t* c = args.c + r * args.c_stride;
+    unroll<panels>([&](auto p) NARROW_LAMBDA {
+      unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
+        constexpr int first = p * nr + v * Isa::lanes;
+        typename Isa::Acc sum;
+        if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
+          sum = acc[0][r][p][v];
+        else
+          sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
+        if (p < panels - 1 || args.cols >= first + Isa::lanes)
+          Isa::store(c + first, sum);
+        else if (args.cols > first)
+          Isa::store_partial(c + first, sum, args.cols - first);
+      });
+    });
+  });
+}
+
+/// run[panels - 1][rows - 1] for every tile that the geometry allows; null beyond.
+template <class Isa>
+struct Tiles {
+  TileFn run[max_tile_panels][max_tile_rows] = {};
+
+  constexpr Tiles() {
+    unroll<max_tile_panels>([&](auto p) {
+      unroll<max_tile_rows>([&](auto r) {
+        if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = tile<Isa, r + 1, p + 1>;
+      });
+    });
+  }
+};
+
+}  // namespace
+}  // namespace narrow

@@ -1,0 +1,366 @@
+#include "src/driver.h"
+
+#include <algorithm>
+
+#include "src/blocking.h"
+#include "src/claim.h"
+#include "src/cpu.h"
+
+namespace narrow {
+namespace {
+
+constexpr std::size_t line = 64;
+constexpr std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
+alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
+
+/// Bytes of one packed row. Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
+std::int64_t packed_row_bytes(const Product& p) {
+  const std::int64_t element = static_cast<std::int64_t>(size_of(p.kernel->geometry.a));
+  const std::int64_t bytes = p.k_padded * element;
+  return bytes % 1024 == 0 && bytes > 0 ? bytes + round_up(line, p.kernel->geometry.k_unit * element) : bytes;
+}
+
+Blocking blocking(const Product& p, std::int64_t m, int threads) {
+  return block(p.kernel->geometry, {m, p.n, p.k_padded, packed_row_bytes(p), cpu().caches, threads});
+}
+
+/// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways.
+bool aliases(const Product& p, const GemmArgs& item) {
+  return item.m > 4 && item.a_stride * static_cast<std::int64_t>(size_of(p.a)) % 4096 == 0;
+}
+
+/// What pack_a leaves in scratch for the rows of one slab.
+struct Packed {
+  char* a;
+  float* scale;
+  std::int32_t* zero_point;
+  std::int32_t* row_sum;
+  std::int32_t* partial;  ///< [slices][rows][n padded to panels], where k is sliced
+
+  static std::size_t bytes_per_row(const Product& p) { return static_cast<std::size_t>(packed_row_bytes(p)) + 3 * 4; }
+  static std::size_t slack(const Product& p) {  // alignment of five sections, and a partner for an odd last row
+    return 5 * line + static_cast<std::size_t>(packed_row_bytes(p)) * (p.kernel->geometry.row_group - 1);
+  }
+  /// `at` is aligned to a cache line.
+  static Packed carve(const Product& p, std::int64_t rows, char* at) {
+    auto take = [&](std::int64_t bytes) {
+      char* here = at;
+      at += round_up(bytes, line);
+      return here;
+    };
+    Packed s;
+    s.a = take(packed_row_bytes(p) * round_up(rows, p.kernel->geometry.row_group));
+    s.scale = reinterpret_cast<float*>(take(4 * rows));
+    s.zero_point = reinterpret_cast<std::int32_t*>(take(4 * rows));
+    s.row_sum = reinterpret_cast<std::int32_t*>(take(4 * rows));
+    s.partial = reinterpret_cast<std::int32_t*>(at);
+    return s;
+  }
+};
+
+std::int64_t padded_n(const Product& p) { return round_up(p.n, p.kernel->geometry.nr); }
+
+/// Rows of one item, somewhere in A, ready for tiles.
+struct Rows {
+  const char* a;
+  std::ptrdiff_t a_stride;  ///< from row (group) to row (group)
+  const float* scale;
+  const std::int32_t* zero_point;
+  const std::int32_t* row_sum;
+
+  Rows from(std::int64_t row, int row_group) const {
+    return {a + row / row_group * a_stride, a_stride, scale ? scale + row : nullptr, zero_point ? zero_point + row : nullptr,
+            row_sum ? row_sum + row : nullptr};
+  }
+};
+
+template <class T>
+const T* offset(const T* p, std::int64_t by) {
+  return p ? p + by : nullptr;
+}
+
+ColumnSource columns_from(const ColumnSource& all, std::int64_t j) {
+  ColumnSource c = all;
+  c.sum = offset(all.sum, j);
+  c.scale = offset(all.scale, j * all.scale_stride);
+  c.zero_point = offset(all.zero_point, j * all.zero_point_stride);
+  c.bias_s32 = offset(all.bias_s32, j);
+  c.bias_f32 = offset(all.bias_f32, j);
+  c.multiplier = offset(all.multiplier, j * all.multiplier_stride);
+  c.shift = offset(all.shift, j * all.multiplier_stride);
+  return c;
+}
+
+/// Sums of one tile, at (row, column) of the item, on to C.
+void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Columns& columns, const std::int32_t* sum,
+            std::ptrdiff_t sum_stride, std::int64_t row, std::int64_t column, int row_count, int cols) {
+  const auto c_size = static_cast<std::ptrdiff_t>(size_of(p.spec.c));
+  const auto r_size = static_cast<std::ptrdiff_t>(size_of(p.spec.residual));
+  p.epilogue({.spec = &p.spec,
+              .columns = &columns,
+              .sum = sum,
+              .sum_stride = sum_stride,
+              .rows = row_count,
+              .cols = cols,
+              .c = static_cast<char*>(item.c) + (row * item.c_stride + column) * c_size,
+              .c_stride = item.c_stride * c_size,
+              .residual = offset(static_cast<const char*>(item.residual), (row * item.residual_stride + column) * r_size),
+              .residual_stride = item.residual_stride * r_size,
+              .a_scale = rows.scale,
+              .a_zero_point = rows.zero_point,
+              .row_sum = rows.row_sum});
+}
+
+/// Where a unit lies in its item.
+struct Unit {
+  std::int64_t row, rows;            ///< of the item
+  std::int64_t panel, panels;
+  std::int64_t k, k_count;           ///< a slice of padded k
+  std::int32_t* partial;             ///< null: sums are finished here; else [rows][padded n] of this slice, at row 0
+};
+
+/// Strips and tiles of one unit. `rows` is A at the unit's first row.
+void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, int strip_panels) {
+  const Kernel& kernel = *p.kernel;
+  const Geometry& g = kernel.geometry;
+  const std::int64_t a_element = static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
+  const Parts strips = split(unit.panels, strip_panels);
+  const bool plain = p.direct && p.spec.a_zero_point == 0 && !p.columns.bias_s32;
+  alignas(64) std::int32_t tile[max_tile_rows * max_tile_cols];
+  Columns columns;
+
+  std::int64_t panel = unit.panel;
+  for (std::int64_t s = 0; s < strips.count; panel += strips[s++]) {
+    const int panels = static_cast<int>(strips[s]);
+    const std::int64_t column = panel * g.nr;
+    const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
+    if (!plain && !unit.partial) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+    const TileFn* run = kernel.run[panels - 1];
+    TileArgs args;
+    args.b = p.panels + panel * p.panel_stride + unit.k * g.nr;
+    args.b_stride = p.panel_stride;
+    args.steps = unit.k_count / g.kr;
+    args.init = plain || unit.partial ? zeros : columns.init;
+    args.a_stride = rows.a_stride;
+
+    const Parts tiles = split(unit.rows / g.row_group + unit.rows % g.row_group, g.max_rows[panels - 1] / g.row_group);
+    std::int64_t group = 0;
+    for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
+      const std::int64_t row = group * g.row_group;
+      const int count = static_cast<int>(std::min<std::int64_t>(tiles[t] * g.row_group, unit.rows - row));
+      const Rows here = rows.from(row, g.row_group);
+      args.a = here.a + unit.k * a_element;
+      args.cols = cols;
+      if (unit.partial) {
+        args.c = unit.partial + row * padded_n(p) + column;
+        args.c_stride = padded_n(p);
+      } else if (p.direct) {
+        args.c = static_cast<std::int32_t*>(item.c) + (unit.row + row) * item.c_stride + column;
+        args.c_stride = item.c_stride;
+      } else {
+        args.c = tile;
+        args.c_stride = panels * g.nr;
+        args.cols = panels * g.nr;
+      }
+      run[count - 1](args);
+      if (!p.direct && !unit.partial)
+        finish(p, item, here, columns, tile, panels * g.nr, unit.row + row, column, count, cols);
+    }
+  }
+}
+
+/// Adds up the slices of k for one strip of one row and finishes it.
+void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std::int32_t* partial, int slices, std::int64_t row,
+            std::int64_t panel, int panels) {
+  const Geometry& g = p.kernel->geometry;
+  const std::int64_t column = panel * g.nr;
+  const int width = panels * g.nr;
+  const int cols = static_cast<int>(std::min<std::int64_t>(width, p.n - column));
+  Columns columns;
+  p.kernel->prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+  alignas(64) std::uint32_t sum[max_tile_cols];
+  for (int j = 0; j < width; ++j) sum[j] = static_cast<std::uint32_t>(columns.init[j]);
+  for (int s = 0; s < slices; ++s)
+    for (int j = 0; j < cols; ++j)
+      sum[j] += static_cast<std::uint32_t>(partial[(s * item.m + row) * padded_n(p) + column + j]);
+  finish(p, item, rows, columns, reinterpret_cast<const std::int32_t*>(sum), width, row, column, 1, cols);
+}
+
+/// A run of rows that is worked on together: rows [row, row + ...) of items from `item` on, `rows` in all.
+struct Slab {
+  const GemmArgs* items;
+  int item;
+  std::int64_t row, rows;
+
+  /// Calls body(item index, first row in the item, rows, first row in the slab) for each item's share.
+  template <class Body>
+  void each(const Body& body) const {
+    std::int64_t done = 0, from = row;
+    for (int i = item; done < rows; ++i, from = 0) {
+      const std::int64_t count = std::min(items[i].m - from, rows - done);
+      if (count > 0) body(i, from, count, done);
+      done += count;
+    }
+  }
+};
+
+class Call {
+ public:
+  Call(const Product& p, const GemmArgs* items, const Blocking& b, const Parallel& parallel)
+      : p_(p), items_(items), b_(b), parallel_(parallel) {
+    parallel_.threads = b.threads;
+  }
+
+  void run(const Slab& slab, const Packed& packed, bool pack) const {
+    if (pack) pack_rows(slab, packed);
+    const Parts chunks = split((p_.n + p_.kernel->geometry.nr - 1) / p_.kernel->geometry.nr, b_.chunk_panels);
+    const std::int64_t per_block = chunks.count * b_.slices;
+    claim(parallel_, count_blocks(slab, b_.block_rows) * per_block, [&](int, std::int64_t piece) {
+      const std::int64_t within = piece % per_block, chunk = within / b_.slices, slice = within % b_.slices;
+      with_block(slab, b_.block_rows, piece / per_block, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
+        Unit unit{};
+        unit.row = row;
+        unit.rows = count;
+        unit.panel = chunk * chunks.size + std::min(chunk, chunks.larger);
+        unit.panels = chunks[chunk];
+        unit.k = slice * b_.slice_k;
+        unit.k_count = std::min(b_.slice_k, p_.k_padded - unit.k);
+        if (b_.slices > 1) unit.partial = packed.partial + (slice * items_[i].m + row) * padded_n(p_);
+        compute(p_, items_[i], rows_of(i, row, in_slab, packed, pack), unit, b_.strip_panels);
+      });
+    });
+    if (b_.slices > 1) reduce_slices(slab, packed, pack);
+  }
+
+ private:
+  /// Blocks never span two items.
+  static std::int64_t count_blocks(const Slab& slab, std::int64_t rows) {
+    std::int64_t blocks = 0;
+    slab.each([&](int, std::int64_t, std::int64_t count, std::int64_t) { blocks += split(count, rows).count; });
+    return blocks;
+  }
+  template <class Body>
+  static void with_block(const Slab& slab, std::int64_t rows, std::int64_t index, const Body& body) {
+    slab.each([&](int item, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
+      const std::int64_t blocks = split(count, rows).count, at = index * rows;
+      if (index >= 0 && index < blocks) body(item, row + at, std::min(rows, count - at), in_slab + at);
+      index -= blocks;
+    });
+  }
+
+  Rows rows_of(int i, std::int64_t row, std::int64_t in_slab, const Packed& packed, bool pack) const {
+    const GemmArgs& item = items_[i];
+    const int group = p_.kernel->geometry.row_group;
+    if (pack) {
+      const Rows slab{packed.a, packed_row_bytes(p_) * group, p_.spec.row_scale ? packed.scale : nullptr,
+                      p_.spec.row_zero_point ? packed.zero_point : nullptr, p_.row_sums ? packed.row_sum : nullptr};
+      return slab.from(in_slab, group);
+    }
+    const std::ptrdiff_t stride = item.a_stride * static_cast<std::ptrdiff_t>(size_of(p_.a));
+    const Rows whole{static_cast<const char*>(item.a), stride, item.a_scale, item.a_zero_point, nullptr};
+    return whole.from(row, 1);
+  }
+
+  void pack_rows(const Slab& slab, const Packed& packed) const {
+    const Geometry& g = p_.kernel->geometry;
+    // Small pieces where there are threads to share them out to; one pass where there are none.
+    const std::int64_t piece_rows = b_.threads > 1 ? round_up(8, g.row_group) : round_up(slab.rows, g.row_group);
+    const bool is_float = p_.a == Type::f32 || p_.a == Type::bf16 || p_.a == Type::f16;
+    claim(parallel_, count_blocks(slab, piece_rows), [&](int, std::int64_t piece) {
+      with_block(slab, piece_rows, piece, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
+        const GemmArgs& item = items_[i];
+        const auto size = static_cast<std::int64_t>(size_of(p_.a));
+        const std::int64_t element = static_cast<std::int64_t>(size_of(g.a));
+        p_.kernel->pack_a({.src = static_cast<const char*>(item.a) + row * item.a_stride * size,
+                           .src_type = p_.a,
+                           .stride = item.a_stride,
+                           .rows = static_cast<int>(count),
+                           .k = p_.k,
+                           .k_padded = packed_row_bytes(p_) / element,
+                           .dynamic = p_.dynamic,
+                           .dst = packed.a + in_slab / g.row_group * packed_row_bytes(p_) * g.row_group,
+                           .row_sum = p_.row_sums ? packed.row_sum + in_slab : nullptr,
+                           .scale = is_float ? packed.scale + in_slab : nullptr,
+                           .zero_point = is_float ? packed.zero_point + in_slab : nullptr});
+        if (is_float) return;
+        if (p_.spec.row_scale) std::copy_n(item.a_scale + row, count, packed.scale + in_slab);
+        if (p_.spec.row_zero_point)
+          for (std::int64_t r = 0; r < count; ++r)
+            packed.zero_point[in_slab + r] = item.a_zero_point[row + r] + a_offset(p_.a, g.a);
+      });
+    });
+  }
+
+  void reduce_slices(const Slab& slab, const Packed& packed, bool pack) const {
+    const Parts strips = split(padded_n(p_) / p_.kernel->geometry.nr, p_.kernel->geometry.max_panels);
+    claim(parallel_, slab.rows * strips.count, [&](int, std::int64_t piece) {
+      const std::int64_t row = piece / strips.count, strip = piece % strips.count;
+      const int group = p_.kernel->geometry.row_group;
+      Rows rows = rows_of(slab.item, row / group * group, row / group * group, packed, pack);
+      rows = {nullptr, 0, offset(rows.scale, row % group), offset(rows.zero_point, row % group), offset(rows.row_sum, row % group)};
+      reduce(p_, items_[slab.item], rows, packed.partial, b_.slices, row, strip * strips.size + std::min(strip, strips.larger),
+             static_cast<int>(strips[strip]));
+    });
+  }
+
+  const Product& p_;
+  const GemmArgs* items_;
+  const Blocking& b_;
+  Parallel parallel_;
+};
+
+std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
+  return b.slices > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(b.slices * m * padded_n(p)) : 0;
+}
+
+}  // namespace
+
+std::size_t scratch_bytes(const Product& p, std::int64_t m, int threads) noexcept {
+  if (m <= 0 || p.n == 0) return 0;
+  const Blocking b = blocking(p, m, threads);
+  const bool may_pack = p.must_pack || m > 4;  // whether A's stride asks for it is known only at the call
+  if (!may_pack && b.slices == 1) return 0;
+  return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, b.slab_rows)) +
+         partial_bytes(p, b, m);
+}
+
+void multiply(const Product& p, const GemmArgs* items, int count, void* scratch, std::size_t bytes,
+              const Parallel& parallel) noexcept {
+  std::int64_t total = 0, largest = 0;
+  bool pack = p.must_pack;
+  for (int i = 0; i < count; ++i) {
+    total += items[i].m;
+    largest = std::max(largest, items[i].m);
+    pack = pack || aliases(p, items[i]);
+  }
+  if (total == 0 || p.n == 0) return;
+
+  // A batch is cut up for its largest item; with several items there is enough to share out without slicing k.
+  Blocking b = blocking(p, count == 1 ? total : largest, parallel.threads);
+  if (count > 1) {
+    const Blocking whole = blocking(p, total, parallel.threads);
+    b.threads = whole.threads;
+    b.slices = 1;
+    b.slice_k = p.k_padded;
+  }
+  // The scratch decides how many rows are packed at a time: one item's at the least, several small items' where it is larger.
+  Packed packed{};
+  std::int64_t slab_rows = total;
+  const int group = p.kernel->geometry.row_group;
+  if (pack || b.slices > 1) {
+    const std::size_t skew = (line - reinterpret_cast<std::uintptr_t>(scratch) % line) % line;
+    const std::size_t room = bytes - skew - Packed::slack(p) - partial_bytes(p, b, total);
+    if (pack) slab_rows = std::min({total, b.slab_rows, static_cast<std::int64_t>(room / Packed::bytes_per_row(p))});
+    packed = Packed::carve(p, slab_rows, static_cast<char*>(scratch) + skew);
+  }
+  const Call call(p, items, b, parallel);
+  Slab slab{items, 0, 0, 0};
+  for (std::int64_t done = 0; done < total; done += slab.rows) {
+    slab.rows = std::min(slab_rows, total - done);
+    if (group > 1) slab.rows = std::min(slab.rows / group * group + (slab.rows < group), items[slab.item].m - slab.row);
+    call.run(slab, packed, pack);
+    for (slab.row += slab.rows; slab.item < count && slab.row >= items[slab.item].m; ++slab.item) slab.row -= items[slab.item].m;
+  }
+}
+
+}  // namespace narrow

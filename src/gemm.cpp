@@ -1,0 +1,317 @@
+// The public product: checks, and what a plan resolves once for all its runs.
+#include "narrow/gemm.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "src/cpu.h"
+#include "src/driver.h"
+#include "src/gemm.h"
+#include "src/registry.h"
+#include "src/weights.h"
+
+namespace narrow {
+namespace {
+
+Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
+
+bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f16; }
+bool is_int8(Type t) { return t == Type::s8 || t == Type::u8; }
+bool in_range(std::int32_t value, Type t) { return t == Type::u8 ? value >= 0 && value <= 255 : value >= -128 && value <= 127; }
+
+Status check_a(const GemmDesc& d) {
+  if (!is_int8(d.a) && !is_float(d.a)) return {Code::unsupported, "gemm: a must be u8, s8, f32, bf16 or f16"};
+  if (is_float(d.a)) {
+    if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric) return bad("gemm: unknown dynamic quantization");
+    return {};
+  }
+  if (d.a_scale_per != Per::tensor && d.a_scale_per != Per::row) return bad("gemm: scales of a are per tensor or per row");
+  if (d.a_zero_point_per != Per::tensor && d.a_zero_point_per != Per::row)
+    return bad("gemm: zero points of a are per tensor or per row");
+  if (!std::isfinite(d.a_scale)) return bad("gemm: a_scale is not finite");
+  if (!in_range(d.a_zero_point, d.a)) return bad("gemm: a_zero_point is outside the range of a's type");
+  return {};
+}
+
+Status check_fixed_point(const GemmDesc& d, std::int64_t n) {
+  if (!is_int8(d.c)) return bad("gemm: fixed_point needs an s8 or u8 output");
+  if (d.bias_f32) return bad("gemm: fixed_point takes an s32 bias");
+  if (d.residual != Type::none) return bad("gemm: fixed_point takes no residual");
+  if (d.activation != Activation::none && d.activation != Activation::relu && d.activation != Activation::clamp)
+    return bad("gemm: fixed_point takes the activations none, relu and clamp");
+  if (is_float(d.a) || d.a_scale_per == Per::row) return bad("gemm: fixed_point needs one scale for all rows of a");
+  if (d.multiplier_per != Per::tensor && d.multiplier_per != Per::column)
+    return bad("gemm: multipliers are per tensor or per column");
+  if (!d.multiplier || !d.shift) return bad("gemm: fixed_point needs multiplier and shift");
+  for (std::int64_t j = 0, count = d.multiplier_per == Per::column ? n : 1; j < count; ++j) {
+    if (d.multiplier[j] < (1 << 30)) return bad("gemm: a multiplier is outside [2^30, 2^31)");
+    if (d.shift[j] < 1 || d.shift[j] > 62) return bad("gemm: a shift is outside [1, 62]");
+  }
+  return {};
+}
+
+Status check_c(const GemmDesc& d, std::int64_t n) {
+  const bool rounded = is_int8(d.c);
+  if (d.c != Type::s32 && !is_float(d.c) && !rounded) return {Code::unsupported, "gemm: c must be s32, f32, bf16, f16, s8 or u8"};
+  if (d.bias_s32 && d.bias_f32) return bad("gemm: two biases");
+  if (d.c == Type::s32 && d.bias_f32) return bad("gemm: an s32 output takes an s32 bias");
+  if (d.accumulate && rounded) return bad("gemm: accumulate needs an s32, f32, bf16 or f16 output");
+  if (d.residual != Type::none) {
+    if (!is_float(d.residual) && !is_int8(d.residual)) return bad("gemm: residual must be f32, bf16, f16, s8 or u8");
+    if (d.c == Type::s32) return bad("gemm: an s32 output takes no residual");
+    if (is_int8(d.residual) && !std::isfinite(d.residual_scale)) return bad("gemm: residual_scale is not finite");
+    if (is_int8(d.residual) && !in_range(d.residual_zero_point, d.residual))
+      return bad("gemm: residual_zero_point is outside the range of the residual's type");
+  }
+  switch (d.activation) {
+    case Activation::none:
+    case Activation::relu:
+    case Activation::gelu:
+    case Activation::silu: break;
+    case Activation::clamp:
+      if (!(d.lo <= d.hi)) return bad("gemm: clamp needs lo <= hi");
+      break;
+    case Activation::leaky_relu:
+      if (!std::isfinite(d.slope)) return bad("gemm: slope is not finite");
+      break;
+    default: return bad("gemm: unknown activation");
+  }
+  if (d.c == Type::s32 && d.activation != Activation::none) return bad("gemm: an s32 output takes no activation");
+  if (rounded) {
+    if (!(d.c_scale > 0) || !std::isfinite(d.c_scale) || !std::isfinite(1.0f / d.c_scale))
+      return bad("gemm: c_scale (and its inverse) must be positive and finite");
+    if (!in_range(d.c_zero_point, d.c)) return bad("gemm: c_zero_point is outside the range of c's type");
+  }
+  if (d.requantize == Requantize::fixed_point) return check_fixed_point(d, n);
+  return d.requantize == Requantize::float_multiplier ? Status{} : bad("gemm: unknown requantization");
+}
+
+/// The largest |a - zero_point| of any value.
+std::int64_t a_reach(const GemmDesc& d) {
+  if (is_float(d.a)) return d.dynamic == Dynamic::symmetric ? 127 : 255;
+  if (d.a_zero_point_per == Per::row) return 255;
+  return d.a == Type::u8 ? std::max(d.a_zero_point, 255 - d.a_zero_point) : std::max(128 + d.a_zero_point, 127 - d.a_zero_point);
+}
+
+Status check_overflow(const GemmDesc& d, const Weights& w) {
+  const std::int64_t bound = WeightsAccess::header(w).sum_bound * a_reach(d);
+  if (bound > std::numeric_limits<std::int32_t>::max())
+    return {Code::overflow, "gemm: k is so long that a sum could leave int32 (see max_k)"};
+  std::int64_t bias = 0;
+  if (d.bias_s32)
+    for (std::int64_t j = 0; j < w.n(); ++j) bias = std::max(bias, std::abs(static_cast<std::int64_t>(d.bias_s32[j])));
+  if (bound + bias > std::numeric_limits<std::int32_t>::max())
+    return {Code::overflow, "gemm: sum and bias_s32 together could leave int32"};
+  return {};
+}
+
+EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a) {
+  // Dynamic symmetric quantization has the zero point 0 of s8 in every row; asymmetric rows have their own.
+  const bool dynamic = is_float(d.a);
+  const Type as_if = dynamic ? Type::s8 : d.a;
+  return {.c = d.c,
+          .activation = d.activation,
+          .accumulate = d.accumulate,
+          .residual = d.residual,
+          .requantize = d.requantize,
+          .row_scale = dynamic || d.a_scale_per == Per::row,
+          .a_scale = d.a_scale,
+          .row_zero_point = dynamic ? d.dynamic == Dynamic::asymmetric : d.a_zero_point_per == Per::row,
+          .a_zero_point = (dynamic ? 0 : d.a_zero_point) + a_offset(as_if, packed_a),
+          .slope = d.slope,
+          .lo = d.lo,
+          .hi = d.hi,
+          .residual_scale = d.residual_scale,
+          .residual_zero_point = d.residual_zero_point,
+          .c_inverse = 1.0f / d.c_scale,
+          .c_zero_point = d.c_zero_point};
+}
+
+bool verbose() {
+  const char* text = std::getenv("NARROW_VERBOSE");
+  return text && std::strcmp(text, "1") == 0;
+}
+
+Status check(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) {
+  if (item.m < 0) return bad("gemm: negative m");
+  if (item.m == 0 || n == 0) return {};
+  if (!item.a && p.k > 0) return bad("gemm: a is null");
+  if (!item.c) return bad("gemm: c is null");
+  if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
+  if (item.c_stride < n) return bad("gemm: c_stride is shorter than a row");
+  if (d.residual != Type::none) {
+    if (!item.residual) return bad("gemm: residual is null");
+    if (item.residual_stride < n) return bad("gemm: residual_stride is shorter than a row");
+  }
+  if (is_float(d.a)) return {};
+  if (d.a_scale_per == Per::row) {
+    if (!item.a_scale) return bad("gemm: a_scale is null");
+    for (std::int64_t i = 0; i < item.m; ++i)
+      if (!std::isfinite(item.a_scale[i])) return bad("gemm: an a_scale is not finite");
+  }
+  if (d.a_zero_point_per == Per::row) {
+    if (!item.a_zero_point) return bad("gemm: a_zero_point is null");
+    for (std::int64_t i = 0; i < item.m; ++i)
+      if (!in_range(item.a_zero_point[i], d.a)) return bad("gemm: an a_zero_point is outside the range of a's type");
+  }
+  return {};
+}
+
+}  // namespace
+
+const Product& GemmAccess::product(const Gemm& gemm) { return *std::launder(reinterpret_cast<const Product*>(gemm.state_)); }
+
+Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kernel, Gemm* out) {
+  static_assert(sizeof(Product) <= sizeof(Gemm::state_) && alignof(Product) <= 8);
+  if (Status s = check_a(d); !s.ok()) return s;
+  if (Status s = check_c(d, w.n()); !s.ok()) return s;
+  if (Status s = check_overflow(d, w); !s.ok()) return s;
+
+  const BlobHeader& h = WeightsAccess::header(w);
+  const BlobSections sections = WeightsAccess::sections(w);
+  const char* blob = static_cast<const char*>(w.blob());
+  const Geometry& g = kernel.geometry;
+  Product p{};
+  p.kernel = &kernel;
+  p.spec = epilogue_spec(d, g.a);
+  p.epilogue = kernel.epilogue(p.spec);
+  p.columns = {.sum = reinterpret_cast<const std::int32_t*>(blob + sections.sums),
+               .scale = reinterpret_cast<const float*>(blob + sections.scales),
+               .scale_stride = static_cast<Per>(h.scale_per) == Per::column,
+               .zero_point = h.has_zero_point ? reinterpret_cast<const std::int32_t*>(blob + sections.zero_points) : nullptr,
+               .zero_point_stride = static_cast<Per>(h.zero_point_per) == Per::column,
+               .bias_s32 = d.bias_s32,
+               .bias_f32 = d.bias_f32,
+               .multiplier = d.multiplier,
+               .shift = d.shift,
+               .multiplier_stride = d.multiplier_per == Per::column};
+  p.panels = blob + sections.panels;
+  p.panel_stride = static_cast<std::ptrdiff_t>(h.panel_stride);
+  p.k = w.k();
+  p.k_padded = (w.k() + g.k_unit - 1) / g.k_unit * g.k_unit;
+  p.n = w.n();
+  p.a = d.a;
+  p.dynamic = d.dynamic;
+  p.row_sums = h.has_zero_point;
+  p.direct = d.c == Type::s32 && !d.accumulate && !p.spec.row_zero_point && !p.row_sums;
+  p.must_pack = d.a != g.a || p.k != p.k_padded || g.row_group > 1 || p.row_sums;
+  p.verbose = verbose();
+  out->desc_ = d;
+  out->weights_ = w;
+  new (out->state_) Product(p);
+  return {};
+}
+
+Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept {
+  if (!out) return bad("gemm: null pointer");
+  if (!weights.blob()) return bad("gemm: the weights are empty (neither packed nor opened)");
+  Tier limit;
+  if (Status s = resolve(desc.cap, &limit); !s.ok()) return s;
+  const BlobHeader& h = WeightsAccess::header(weights);
+  const Kernel* kernel = find_kernel(weights.tier(), weights.type(), h.layout);
+  if (!kernel || !admits(limit, weights.tier()))
+    return {Code::unsupported, "gemm: the weights are packed for a tier that this machine or build lacks, or that the cap excludes"};
+  return GemmAccess::plan(desc, weights, *kernel, out);
+}
+
+std::size_t Gemm::scratch_size(std::int64_t m, int threads) const noexcept {
+  const Product& p = GemmAccess::product(*this);
+  return p.kernel ? scratch_bytes(p, m, threads) : 0;
+}
+
+Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::size_t bytes,
+                       const Parallel& parallel) const noexcept {
+  const Product& p = GemmAccess::product(*this);
+  if (!p.kernel) return bad("gemm: run before plan");
+  if (count < 0) return bad("gemm: negative count");
+  if (count > 0 && !items) return bad("gemm: items is null");
+  std::int64_t largest = 0, total = 0;
+  for (int i = 0; i < count; ++i) {
+    if (Status s = check(desc_, weights_.n(), p, items[i]); !s.ok()) return s;
+    largest = std::max(largest, items[i].m);
+    total += items[i].m;
+  }
+  const std::size_t needed = scratch_bytes(p, largest, parallel.threads);
+  if (bytes < needed) return {Code::scratch_too_small, "gemm: the scratch buffer is smaller than scratch_size says"};
+  if (needed > 0 && !scratch) return bad("gemm: scratch is null");
+  if (!p.verbose) {
+    multiply(p, items, count, scratch, bytes, parallel);
+    return {};
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  multiply(p, items, count, scratch, bytes, parallel);
+  const std::chrono::duration<double, std::micro> elapsed = std::chrono::steady_clock::now() - begin;
+  std::fprintf(stderr, "narrow,gemm,%lldx%lldx%lld,items:%d,%s:%s:%s,%s,threads:%d,%.3f us\n", static_cast<long long>(total),
+               static_cast<long long>(p.n), static_cast<long long>(p.k), count, name(p.a), name(weights_.type()), name(p.spec.c),
+               p.kernel->name, parallel.threads, elapsed.count());
+  return {};
+}
+
+Status Gemm::run(const GemmArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {
+  return run_batch(&args, 1, scratch, bytes, parallel);
+}
+
+Status Gemm::run(const GemmArgs& args, const Parallel& parallel) const noexcept {
+  const std::size_t bytes = scratch_size(args.m, parallel.threads);
+  if (bytes == 0) return run(args, nullptr, 0, parallel);
+  void* scratch = std::malloc(bytes);
+  if (!scratch) return {Code::out_of_memory, "gemm: no memory for scratch"};
+  const Status status = run(args, scratch, bytes, parallel);
+  std::free(scratch);
+  return status;
+}
+
+Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_stride, std::int64_t c_batch_stride,
+                         std::int64_t residual_batch_stride, void* scratch, std::size_t bytes,
+                         const Parallel& parallel) const noexcept {
+  const Product& p = GemmAccess::product(*this);
+  // Item by item through a window on the stack: no allocation, and no limit on the count.
+  constexpr int window = 32;
+  GemmArgs items[window];
+  if (count < 0) return bad("gemm: negative count");
+  for (int begin = 0; begin < count; begin += window) {
+    const int filled = std::min(window, count - begin);
+    for (int i = 0; i < filled; ++i) {
+      const std::int64_t at = begin + i;
+      auto moved = [&](const void* base, std::int64_t stride, Type t) {
+        return base ? static_cast<const char*>(base) + at * stride * static_cast<std::int64_t>(size_of(t)) : nullptr;
+      };
+      items[i] = first;
+      items[i].a = moved(first.a, a_batch_stride, p.a);
+      items[i].c = const_cast<char*>(moved(first.c, c_batch_stride, p.spec.c));
+      items[i].residual = moved(first.residual, residual_batch_stride, p.spec.residual);
+      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m;
+      if (first.a_zero_point) items[i].a_zero_point = first.a_zero_point + at * first.m;
+    }
+    if (Status s = run_batch(items, filled, scratch, bytes, parallel); !s.ok()) return s;
+  }
+  return {};
+}
+
+GemmInfo Gemm::info() const noexcept {
+  if (!GemmAccess::product(*this).kernel) return {"", Tier::generic, "not planned"};
+  const Kernel& kernel = *GemmAccess::product(*this).kernel;
+  GemmInfo info{kernel.name, kernel.tier, ""};
+  Tier machine, limit;
+  if (!best_tier(Cap(static_cast<Tier>(tier_count - 1)), &machine).ok() || machine == kernel.tier) return info;
+  const Kernel* allowed;
+  if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), weights_.type(), &allowed).ok() && allowed->tier != kernel.tier)
+    info.why_not_better = "the weights are packed for this tier; pack them again for a better one";
+  else
+    info.why_not_better = "a cap (NARROW_ISA or GemmDesc::cap) excludes the better tiers of this machine";
+  return info;
+}
+
+Status gemm(const GemmDesc& desc, const Weights& weights, const GemmArgs& args, void* scratch, std::size_t scratch_bytes,
+            const Parallel& parallel) noexcept {
+  Gemm plan;
+  if (Status s = Gemm::plan(desc, weights, &plan); !s.ok()) return s;
+  return plan.run(args, scratch, scratch_bytes, parallel);
+}
+
+}  // namespace narrow

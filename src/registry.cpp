@@ -1,0 +1,137 @@
+#include "src/registry.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "src/cpu.h"
+
+namespace narrow {
+namespace {
+
+struct Entry {
+  const char* name;
+  KernelTable (*table)();  ///< null: not in this build
+};
+
+// Indexed by Tier.
+constexpr Entry entries[tier_count] = {
+    {"generic", generic_kernels},
+#if NARROW_HAVE_AVX2
+    {"avx2", avx2_kernels},
+#else
+    {"avx2", nullptr},
+#endif
+#if NARROW_HAVE_AVXVNNI
+    {"avxvnni", avxvnni_kernels},
+#else
+    {"avxvnni", nullptr},
+#endif
+#if NARROW_HAVE_AVX512
+    {"avx512", avx512_kernels},
+#else
+    {"avx512", nullptr},
+#endif
+#if NARROW_HAVE_AVX512VNNI
+    {"avx512vnni", avx512vnni_kernels},
+#else
+    {"avx512vnni", nullptr},
+#endif
+#if NARROW_HAVE_NEON
+    {"neon", neon_kernels},
+#else
+    {"neon", nullptr},
+#endif
+#if NARROW_HAVE_NEON_DOTPROD
+    {"neon_dotprod", neon_dotprod_kernels},
+#else
+    {"neon_dotprod", nullptr},
+#endif
+#if NARROW_HAVE_NEON_I8MM
+    {"neon_i8mm", neon_i8mm_kernels},
+#else
+    {"neon_i8mm", nullptr},
+#endif
+};
+
+constexpr int best = tier_count - 1;
+
+}  // namespace
+
+const char* name(Tier tier) noexcept {
+  const auto i = static_cast<unsigned>(tier);
+  return i < tier_count ? entries[i].name : "unknown";
+}
+
+Status tier_from_name(const char* text, Tier* out) noexcept {
+  if (!text || !out) return {Code::invalid_argument, "tier_from_name: null pointer"};
+  for (int i = 0; i < tier_count; ++i)
+    if (std::strcmp(text, entries[i].name) == 0) {
+      *out = static_cast<Tier>(i);
+      return {};
+    }
+  return {Code::invalid_argument,
+          "unknown tier (NARROW_ISA or tier_from_name): use generic, avx2, avxvnni, avx512, avx512vnni, neon, neon_dotprod or "
+          "neon_i8mm"};
+}
+
+bool tier_available(Tier tier) noexcept {
+  const auto i = static_cast<unsigned>(tier);
+  return i < tier_count && entries[i].table && cpu().tier[i];
+}
+
+Status resolve(Cap cap, Tier* out) noexcept {
+  *out = cap.tier;
+  if (!cap.from_environment) {
+    if (static_cast<unsigned>(cap.tier) < tier_count) return {};
+    return {Code::invalid_argument, "cap: not a tier"};
+  }
+  const char* text = std::getenv("NARROW_ISA");
+  if (text && *text) return tier_from_name(text, out);
+  *out = static_cast<Tier>(best);
+  return {};
+}
+
+bool admits(Tier cap, Tier tier) noexcept { return tier <= cap && tier_available(tier); }
+
+Status best_tier(Cap cap, Tier* out) noexcept {
+  if (!out) return {Code::invalid_argument, "best_tier: null pointer"};
+  Tier limit;
+  if (Status s = resolve(cap, &limit); !s.ok()) return s;
+  for (int i = best; i >= 0; --i)
+    if (admits(limit, static_cast<Tier>(i))) {
+      *out = static_cast<Tier>(i);
+      return {};
+    }
+  return {Code::unsupported, "best_tier: no tier"};  // not reached: generic is always available
+}
+
+Caches caches() noexcept { return cpu().caches; }
+
+KernelTable kernels(Tier tier) noexcept {
+  const auto i = static_cast<unsigned>(tier);
+  return i < tier_count && entries[i].table ? entries[i].table() : KernelTable{nullptr, 0};
+}
+
+Status find_kernel(Cap cap, Type b, const Kernel** out) noexcept {
+  Tier limit;
+  if (Status s = resolve(cap, &limit); !s.ok()) return s;
+  for (int i = best; i >= 0; --i) {
+    if (!admits(limit, static_cast<Tier>(i))) continue;
+    const KernelTable table = kernels(static_cast<Tier>(i));
+    for (int r = 0; r < table.count; ++r)
+      if (table.rows[r].b == b) {
+        *out = &table.rows[r];
+        return {};
+      }
+  }
+  return {Code::unsupported, "weights: no kernel for this type of weights"};
+}
+
+const Kernel* find_kernel(Tier tier, Type b, std::uint16_t layout) noexcept {
+  const KernelTable table = kernels(tier);
+  for (int r = 0; r < table.count; ++r)
+    if (table.rows[r].b == b && table.rows[r].layout == layout) return &table.rows[r];
+  return nullptr;
+}
+
+}  // namespace narrow

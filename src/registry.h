@@ -1,0 +1,24 @@
+// Joins the tiers' tables. Dispatch walks the tiers from the best one under the cap down to generic; within a tier the first
+// row that accepts wins.
+#pragma once
+
+#include "src/kernel.h"
+
+namespace narrow {
+
+/// The rows of one tier; empty where this build does not hold the tier.
+KernelTable kernels(Tier tier) noexcept;
+
+/// The first row of the best tier under the cap that serves raw weights of this type; null if none does.
+Status find_kernel(Cap cap, Type b, const Kernel** out) noexcept;
+
+/// The row that reads weights packed for this tier and layout; null if this build has none.
+const Kernel* find_kernel(Tier tier, Type b, std::uint16_t layout) noexcept;
+
+/// Whether the cap admits the tier.
+bool admits(Tier cap, Tier tier) noexcept;
+
+/// The tier named by the cap, NARROW_ISA looked up where it says so.
+Status resolve(Cap cap, Tier* out) noexcept;
+
+}  // namespace narrow

@@ -1,0 +1,55 @@
+// The packed-weights blob, from inside. One little-endian, position-independent piece of memory:
+//
+//   0            BlobHeader (one cache line or two, checksummed on its own)
+//   sums         int32 [panels * nr]   sum over k of (b - zero_point)
+//   scales       float [1 or panels * nr]
+//   zero points  int32 [1 or panels * nr], absent where all are zero
+//   panels       [panels][panel_stride]; see src/kernel.h
+//
+// Every section begins at a multiple of 64 bytes and is zero-padded. A panel's stride avoids multiples of 4096 bytes: a
+// tile walks up to four panels side by side, and equal addresses modulo 4096 would fight for the same set of the L1 cache.
+#pragma once
+
+#include "narrow/weights.h"
+#include "src/kernel.h"
+
+namespace narrow {
+
+struct BlobHeader {
+  char magic[8];
+  std::uint32_t version;
+  std::uint8_t tier, type, scale_per, zero_point_per;
+  std::uint16_t layout;
+  std::uint16_t nr;
+  std::uint32_t has_zero_point;
+  std::int64_t k, n;
+  std::uint64_t panel_stride;
+  std::uint64_t bytes;      ///< of the whole blob
+  std::int64_t sum_bound;   ///< no column's sum over k of |b - zero_point| is larger
+  std::uint64_t body_hash;  ///< of everything behind the header
+  std::uint64_t header_hash;  ///< of everything above
+  std::uint64_t reserved[6];
+};
+static_assert(sizeof(BlobHeader) == 128);
+
+/// Where the sections lie; computed, never trusted from the blob.
+struct BlobSections {
+  std::size_t sums, scales, zero_points, panels, end;
+};
+
+struct WeightsAccess {
+  static const BlobHeader& header(const Weights& w) { return *static_cast<const BlobHeader*>(w.blob_); }
+  static BlobSections sections(const Weights& w);
+  static Status packed_size(const WeightsDesc& desc, const Kernel& kernel, std::size_t* bytes);
+  /// Packs for a given kernel, dispatched or not (tests pack for all of them).
+  static Status pack(const WeightsDesc& desc, const Kernel& kernel, void* buffer, std::size_t bytes, Weights* out,
+                     const Parallel& parallel);
+  static Status open(const void* blob, std::size_t bytes, Weights* out);
+};
+
+/// Longest k: column sums of int8 stay within int32.
+inline constexpr std::int64_t k_limit = (std::int64_t{1} << 24) - 1;
+/// Largest n: keeps every byte offset far from overflow.
+inline constexpr std::int64_t n_limit = (std::int64_t{1} << 31) - 1;
+
+}  // namespace narrow
