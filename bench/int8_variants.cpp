@@ -9,8 +9,7 @@ namespace bench {
 namespace {
 
 // A layer of an MLP, one of the smallest and one of the largest products, and a single row.
-constexpr std::int64_t shapes_of_variants[][3] = {
-    {64, 64, 64}, {128, 768, 768}, {128, 3072, 768}, {1024, 1024, 1024}, {1, 4096, 4096}};
+constexpr std::int64_t sizes[][3] = {{64, 64, 64}, {128, 768, 768}, {128, 3072, 768}, {1024, 1024, 1024}, {1, 4096, 4096}};
 
 struct Variant {
   const char* name;
@@ -33,7 +32,8 @@ bool equals_definition(const Product& product, const narrow::GemmDesc& desc, con
   return true;
 }
 
-std::vector<Row> measure_variants(std::int64_t m, std::int64_t n, std::int64_t k, const Settings& settings) {
+std::vector<Row> measure_variants(const Shape& shape, const Settings& settings) {
+  const std::int64_t m = shape.dims[0], n = shape.dims[1], k = shape.dims[2];
   const Int8Data data(m, n, k);
   Buffer a_f32(data.a.size() * sizeof(float)), scales(static_cast<std::size_t>(n) * sizeof(float)), bias(scales.size());
   Random random(1);
@@ -100,7 +100,7 @@ std::vector<Row> measure_variants(std::int64_t m, std::int64_t n, std::int64_t k
     const narrow::GemmInfo info = products[i].plan().info();
     Row& row = rows[i];
     row.op = "int8_variants";
-    row.shape = std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
+    row.shape = shape.text();
     row.variant = i < count ? v.name : "u8 x s8 -> s32, two threads";
     row.threads = i < count ? settings.threads() : 2;
     row.tier = narrow::name(info.tier);
@@ -125,9 +125,9 @@ std::vector<Row> measure_variants(std::int64_t m, std::int64_t n, std::int64_t k
 
 std::vector<Case> int8_variant_cases(const std::vector<Shape>&, const Settings& settings) {
   std::vector<Case> cases;
-  for (const auto& [m, n, k] : shapes_of_variants) {
-    const std::string name = std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
-    cases.push_back({"int8_variants/" + name, [=, &settings] { return measure_variants(m, n, k, settings); }});
+  for (const auto& mnk : sizes) {
+    const Shape shape{"int8", {mnk[0], mnk[1], mnk[2]}};
+    cases.push_back({"int8_variants/" + shape.text(), [shape, &settings] { return measure_variants(shape, settings); }});
   }
   return cases;
 }
