@@ -1,0 +1,37 @@
+// int8 on baseline AArch64, exact over the whole range: SMULL gives eight 16-bit products of one row and one column (each at
+// most 2^14), SADALP adds their pairs to four int32. Adding two products in 16 bits first would save a SADALP, but
+// -128 * -128 twice leaves the range; and the two run in different pipes, so that it would gain nothing.
+// An accumulator is one row times one column: no broadcast, and the four partial sums of each are added up at the end.
+// Registers of the 4x4 tile: 16 sums, 4 columns of B, 1 or 2 rows of A, the rest for products.
+#include "kernels/common/gemm_kernel.h"
+#include "kernels/neon/simd.h"
+#include "kernels/neon/vector.h"
+
+namespace narrow {
+namespace {
+
+struct Int8 : Vector128 {
+  static constexpr Geometry geometry = {
+      .a = Type::s8, .nr = 4, .kr = 16, .k_unit = 16, .row_group = 1, .max_panels = 2, .max_rows = {4, 2}};
+  static constexpr int vectors = 4, step_bytes = 64;
+  static constexpr int a_bytes = 16, a_steps = 1;
+
+  static NARROW_INLINE Acc load_acc(const int32_t* p) { return Acc{*p, 0, 0, 0}; }
+  template <int>
+  static NARROW_INLINE void dot(Acc& acc, A a, B b) {
+    acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+    acc = vpadalq_s16(acc, vmull_high_s8(a, b));
+  }
+  template <int>
+  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int) {
+    return vpaddq_s32(vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3]));
+  }
+};
+
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s8s8_4x4x16_neon", Tier::neon)};
+
+}  // namespace
+
+KernelTable neon_kernels() { return {rows, sizeof rows / sizeof *rows}; }
+
+}  // namespace narrow

@@ -1,0 +1,35 @@
+// The 128-bit registers that the integer tiles of the Arm tiers share.
+#pragma once
+
+#include <arm_neon.h>
+#include <stdint.h>
+
+#include "kernels/common/unroll.h"
+
+namespace narrow {
+namespace {
+
+struct Vector128 {
+  using Acc = int32x4_t;
+  using A = int8x16_t;
+  using B = int8x16_t;
+  static constexpr int lanes = 4;
+  static constexpr int in_flight = 12;  // four pipes, latency 3 (neoverse-v2)
+
+  static NARROW_INLINE A load_a(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
+  static NARROW_INLINE B load_b(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
+  static NARROW_INLINE Acc zero() { return vdupq_n_s32(0); }
+  static NARROW_INLINE Acc add(Acc a, Acc b) { return vaddq_s32(a, b); }
+  static NARROW_INLINE void store(int32_t* p, Acc v) { vst1q_s32(p, v); }
+  static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
+    if (count & 2) {
+      vst1_s32(p, vget_low_s32(v));
+      p += 2;
+      v = vextq_s32(v, v, 2);
+    }
+    if (count & 1) vst1q_lane_s32(p, v, 0);
+  }
+};
+
+}  // namespace
+}  // namespace narrow
