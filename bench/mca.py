@@ -1,6 +1,6 @@
 """Reports the share of the multiply rate that the inner loops of AArch64 objects reach, by llvm-mca. See mca.sh.
 
-For each function the innermost loop with the most multiply instructions is taken. Its share is the number of cycles that its
+For each tile<...> function the innermost loop with the most multiply instructions is taken. Its share is the number of cycles that its
 multiplies would take alone, on registers and independent of each other, over the cycles that the loop takes.
 """
 
@@ -12,7 +12,6 @@ import subprocess
 # LLVM schedules cortex-a76 by the ports of Cortex-A57, which has one load port where the A76 has two: a lower bound.
 CPUS = ("neoverse-v2", "cortex-a76")
 MULTIPLY = re.compile(r"(s|u|us|su)dot|(s|u|us)mmla|(s|u)ml[as]l2?|(s|u)mull2?|ml[as]|mul")
-MACS = {"dot": 16, "mmla": 32}  # the others: as many as the destination has lanes
 ITERATIONS = 200
 
 
@@ -51,10 +50,12 @@ def inner_loop(body):
 
 
 def cycles(mca, cpu, instructions):
-    """Cycles of one turn of a loop of these instructions."""
+    """Cycles of one turn of a loop of these instructions; None where the processor lacks one of them."""
     text = "top:\n" + "\n".join(re.sub(r"[0-9a-f]+ <.*>", "top", i) for i in instructions) + "\n"
-    command = [mca, "-mtriple=aarch64", f"-mcpu={cpu}", "-mattr=+dotprod,+i8mm", f"-iterations={ITERATIONS}"]
+    command = [mca, "-mtriple=aarch64", f"-mcpu={cpu}", f"-iterations={ITERATIONS}"]
     done = subprocess.run(command, input=text, capture_output=True, text=True)
+    if "instruction requires" in done.stderr:
+        return None
     total = re.search(r"Total Cycles:\s+(\d+)", done.stdout)
     if not total:
         raise SystemExit(f"{mca} -mcpu={cpu}: {done.stderr}")
@@ -74,17 +75,15 @@ def cycles_alone(mca, cpu, multiplies):
     return cycles(mca, cpu, out) / repeats
 
 
-def macs(text):
-    operation, destination = text.split()[:2]
-    for ending, count in MACS.items():
-        if operation.endswith(ending):
-            return count
-    return int(re.search(r"\.(\d+)", destination)[1])
-
-
 def short(name):
     name = re.sub(r"\(anonymous namespace\)::|narrow::", "", name)
     return re.sub(r"^void |\(.*$", "", name)
+
+
+def size(name):
+    """Rows times panels of a tile<instruction set, rows, panels>."""
+    rows, panels = re.search(r", (\d+), (\d+)>", name).groups()
+    return int(rows) * int(panels)
 
 
 def main():
@@ -95,23 +94,28 @@ def main():
     parser.add_argument("objects", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
 
-    print(f"{'tier':14}{'tile':34}{'multiply':14}{'MACs a turn':>12}" + "".join(f"{c:>26}" for c in CPUS))
+    print(f"{'tier':14}{'tile (rows, panels)':22}{'multiplies':14}{'instructions':>12}" + "".join(f"{c:>26}" for c in CPUS))
     for path in options.objects:
         tiles = []
         for name, body in functions(options.objdump, path):
             loop = inner_loop(body)
             multiplies = [text for text in loop if is_multiply(text)]
-            if multiplies:
-                tiles.append((sum(map(macs, multiplies)), name, loop, multiplies))
-        tiles.sort(key=lambda t: t[0])
-        for work, name, loop, multiplies in tiles if options.all else tiles[-1:]:
+            if multiplies and short(name).startswith("tile<"):
+                tiles.append((size(short(name)), short(name), loop, multiplies))
+        tiles.sort(key=lambda tile: tile[0])
+        for area, name, loop, multiplies in tiles:
+            if area < tiles[-1][0] and not options.all:
+                continue
             shares = ""
             for cpu in CPUS:
                 taken = cycles(options.mca, cpu, loop)
+                if taken is None:
+                    shares += f"{'lacks it':>26}"
+                    continue
                 share = cycles_alone(options.mca, cpu, multiplies) / taken
                 shares += f"{taken:10.1f} cycles {100 * share:6.1f} %"
             kinds = "+".join(sorted({text.split()[0] for text in multiplies}))
-            print(f"{path.parent.name:14}{short(name):34}{kinds:14}{work:12}" + shares)
+            print(f"{path.parent.name:14}{name:22}{len(multiplies):3} {kinds:14}{len(loop):8}" + shares)
 
 
 if __name__ == "__main__":

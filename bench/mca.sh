@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How close the inner loops of the Arm kernels come to the multiply rate of the processor, without one: cross-builds the
 # NEON tiers and asks llvm-mca. Object files may be given instead. Needs LLVM 17 or newer (Neoverse V2's model).
-#   bench/mca.sh [--all] [OBJECT...]     --all: every tile, not only the largest of each tier
+#   bench/mca.sh [--all] [OBJECT...]     --all: every tile, not only the largest of each object
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
