@@ -1,0 +1,307 @@
+// From the int32 sums of a tile to C. Rows are the inner loop, so a column's parameters stay in registers: columns are taken
+// four vectors at a time, then vector by vector, the last one partial.
+//
+// `general` is false for the usual case (no scales or zero points of rows, no zero points of B, no accumulate, no residual),
+// where nothing but the sums is read row by row.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/common/activation.h"
+#include "kernels/common/columns.h"
+#include "kernels/common/float16.h"
+#include "kernels/common/unroll.h"
+#include "src/kernel.h"
+
+namespace narrow {
+namespace {
+
+/// body(vectors, j, count) for the columns from j on: `count` in each of so many vectors.
+template <class S, class Body>
+NARROW_INLINE void for_each_chunk(int cols, Body body) {
+  int j = 0;
+  for (; cols - j >= 4 * S::width; j += 4 * S::width) body(std::integral_constant<int, 4>{}, j, S::width);
+  for (; j < cols; j += S::width)
+    body(std::integral_constant<int, 1>{}, j, cols - j < S::width ? cols - j : S::width);
+}
+
+/// A chunk of one vector may be partial.
+template <class S, int vectors, class T>
+NARROW_INLINE auto load_vector(const T* p, int v, int count) {
+  if constexpr (vectors == 1)
+    return S::load(p, count);
+  else
+    return S::load(p + v * S::width);
+}
+template <class S, int vectors, class T, class V>
+NARROW_INLINE void store_vector(T* p, V x, int v, int count) {
+  if constexpr (vectors == 1)
+    S::store(p, x, count);
+  else
+    S::store(p + v * S::width, x);
+}
+
+template <class T>
+NARROW_INLINE T* row(void* p, ptrdiff_t stride, int i) {
+  return reinterpret_cast<T*>(static_cast<char*>(p) + i * stride);
+}
+
+/// The sums of row i, less what zero points of the row and of B add.
+template <class S, bool general, int vectors>
+NARROW_INLINE void load_sums(const EpilogueArgs& args, int i, int j, typename S::I (&sum)[vectors]) {
+  const int32_t* from = args.sum + i * args.sum_stride + j;
+  unroll<vectors>([&](auto v) NARROW_LAMBDA { sum[v] = S::load(from + v * S::width); });
+  if constexpr (general) {
+    auto subtract = [&](int32_t of_row, const int32_t* of_columns) NARROW_LAMBDA {
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        sum[v] = S::sub(sum[v], S::mul(S::broadcast(of_row), S::load(of_columns + j + v * S::width)));
+      });
+    };
+    if (args.spec->row_zero_point) subtract(args.a_zero_point[i], args.columns->sum);
+    if (args.columns->has_zero_point) subtract(args.row_sum[i], args.columns->zero_point);
+  }
+}
+
+template <class S, class T>
+NARROW_INLINE void load_residual_row(const EpilogueSpec& spec, const void* p, int cols, float* out) {
+  for (int j = 0; j < cols; j += S::width) {
+    const T* from = static_cast<const T*>(p) + j;
+    const auto loaded = cols - j < S::width ? S::load(from, cols - j) : S::load(from);
+    if constexpr (sizeof(T) == 1)
+      S::store(out + j, S::to_float(S::sub(loaded, S::broadcast(spec.residual_zero_point))) * S::broadcast(spec.residual_scale));
+    else
+      S::store(out + j, loaded);
+  }
+}
+
+/// Up to four vectors of the residual as floats. Not inlined: every type in every epilogue would be a lot of code.
+template <class S>
+__attribute__((noinline)) void load_residual(const EpilogueSpec& spec, const void* p, int cols, float* out) {
+  switch (spec.residual) {
+    case Type::f32: return load_residual_row<S, float>(spec, p, cols, out);
+    case Type::bf16: return load_residual_row<S, Bf16>(spec, p, cols, out);
+    case Type::f16: return load_residual_row<S, F16>(spec, p, cols, out);
+    case Type::s8: return load_residual_row<S, int8_t>(spec, p, cols, out);
+    default: return load_residual_row<S, uint8_t>(spec, p, cols, out);
+  }
+}
+
+/// Sums of row i -> real values before accumulate, residual and activation.
+template <class S, bool general, int vectors>
+NARROW_INLINE void dequantize(const EpilogueArgs& args, int i, int j, const typename S::F (&scale)[vectors],
+                              const typename S::F (&bias)[vectors], typename S::F (&y)[vectors]) {
+  typename S::I sum[vectors];
+  load_sums<S, general>(args, i, j, sum);
+  unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = S::to_float(sum[v]); });
+  if constexpr (general) {
+    if (args.spec->row_scale) {
+      const typename S::F row_scale = S::broadcast(args.a_scale[i]);
+      unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = y[v] * row_scale; });
+    }
+  }
+  unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = S::fma(y[v], scale[v], bias[v]); });
+}
+
+template <class S, int vectors>
+NARROW_INLINE void add_residual(const EpilogueArgs& args, int i, int j, int count, typename S::F (&y)[vectors]) {
+  const ptrdiff_t size = is_8bit(args.spec->residual) ? 1 : args.spec->residual == Type::f32 ? 4 : 2;
+  const char* from = static_cast<const char*>(args.residual) + i * args.residual_stride + j * size;
+  float residual[vectors * S::width];
+  load_residual<S>(*args.spec, from, vectors == 1 ? count : vectors * S::width, residual);
+  unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = y[v] + S::load(residual + v * S::width); });
+}
+
+inline bool is_general(const EpilogueArgs& args) {
+  const EpilogueSpec& spec = *args.spec;
+  return spec.row_scale || spec.row_zero_point || spec.accumulate || spec.residual != Type::none || args.columns->has_zero_point;
+}
+
+template <class S, class T, class Function, bool general>
+NARROW_INLINE void float_tile(const EpilogueArgs& args) {
+  using F = typename S::F;
+  const EpilogueSpec& spec = *args.spec;
+  const Function activation(spec);
+  for_each_chunk<S>(args.cols, [&](auto vectors, int j, int count) NARROW_LAMBDA {
+    F scale[vectors], bias[vectors];
+    unroll<vectors>([&](auto v) NARROW_LAMBDA {
+      scale[v] = S::load(args.columns->scale + j + v * S::width);
+      bias[v] = S::load(args.columns->bias + j + v * S::width);
+    });
+    for (int i = 0; i < args.rows; ++i) {
+      T* c = row<T>(args.c, args.c_stride, i) + j;
+      F y[vectors];
+      dequantize<S, general>(args, i, j, scale, bias, y);
+      if constexpr (general) {
+        if (spec.accumulate)
+          unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = y[v] + load_vector<S, vectors>(c, v, count); });
+        if (spec.residual != Type::none) add_residual<S>(args, i, j, count, y);
+      }
+      unroll<vectors>([&](auto v) NARROW_LAMBDA { store_vector<S, vectors>(c, activation(y[v]), v, count); });
+    }
+  });
+}
+
+/// For 16-bit outputs the general code has to do: next to their conversion the few branches more are nothing.
+template <class S, class T, template <class> class Function>
+void float_epilogue(const EpilogueArgs& args) {
+  if (sizeof(T) == 2 || is_general(args))
+    float_tile<S, T, Function<S>, true>(args);
+  else
+    float_tile<S, T, Function<S>, false>(args);
+}
+
+/// What an 8-bit output may hold: its type's range, narrowed by relu and clamp. These two act here, on integers, because
+/// rounding is monotone: clamping before or after it is the same.
+template <class T>
+struct OutputRange {
+  int lo = static_cast<T>(-1) < 0 ? -128 : 0;
+  int hi = static_cast<T>(-1) < 0 ? 127 : 255;
+
+  explicit OutputRange(const EpilogueSpec& spec) {
+    const int zero = spec.c_zero_point;
+    auto quantize = [&](float bound) {
+      bound *= spec.c_inverse;
+      bound = bound < -512.0f ? -512.0f : bound > 512.0f ? 512.0f : bound;
+      const int q = static_cast<int>(__builtin_lrintf(bound)) + zero;
+      return q < lo ? lo : q > hi ? hi : q;
+    };
+    if (spec.activation == Activation::relu) lo = zero;
+    if (spec.activation == Activation::clamp) {
+      const int bounded_lo = quantize(spec.lo), bounded_hi = quantize(spec.hi);
+      lo = bounded_lo;
+      hi = bounded_hi;
+    }
+  }
+};
+
+template <class S, class T, int vectors>
+NARROW_INLINE void store_narrow(const typename S::template Narrow<T>& narrow, T* c, const typename S::I (&q)[vectors], int count) {
+  if constexpr (vectors == 4)
+    narrow.store(c, q[0], q[1], q[2], q[3]);
+  else
+    narrow.store(c, q[0], count);
+}
+
+/// `general` here also means that the values may be NaN, and that the output's scale may be still to apply.
+template <class S, class T, class Function, bool general>
+NARROW_INLINE void quantized_tile(const EpilogueArgs& args) {
+  using F = typename S::F;
+  const EpilogueSpec& spec = *args.spec;
+  const Function activation(spec);
+  const OutputRange<T> range(spec);
+  const typename S::template Narrow<T> narrow(spec.c_zero_point, range.lo, range.hi);
+  const F inverse = S::broadcast(folds_output_scale(spec) ? 1.0f : spec.c_inverse);
+  const F limit = S::broadcast(0x1p20f);  // beyond every output, within what to_int takes
+  for_each_chunk<S>(args.cols, [&](auto vectors, int j, int count) NARROW_LAMBDA {
+    F scale[vectors], bias[vectors];
+    unroll<vectors>([&](auto v) NARROW_LAMBDA {
+      scale[v] = S::load(args.columns->scale + j + v * S::width);
+      bias[v] = S::load(args.columns->bias + j + v * S::width);
+    });
+    for (int i = 0; i < args.rows; ++i) {
+      F y[vectors];
+      typename S::I q[vectors];
+      dequantize<S, general>(args, i, j, scale, bias, y);
+      if constexpr (general) {
+        if (spec.residual != Type::none) add_residual<S>(args, i, j, count, y);
+      }
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        y[v] = activation(y[v]);
+        if constexpr (general) y[v] = S::nan_to_zero(y[v] * inverse);
+        q[v] = S::to_int(S::min(y[v], limit));
+      });
+      store_narrow<S, T>(narrow, row<T>(args.c, args.c_stride, i) + j, q, count);
+    }
+  });
+}
+
+template <class S, class T, template <class> class Function>
+void quantized_epilogue(const EpilogueArgs& args) {
+  if (!Function<S>::homogeneous || is_general(args))
+    quantized_tile<S, T, Function<S>, true>(args);
+  else
+    quantized_tile<S, T, Function<S>, false>(args);
+}
+
+template <class S, class T>
+void fixed_point_epilogue(const EpilogueArgs& args) {
+  using I = typename S::I;
+  const EpilogueSpec& spec = *args.spec;
+  const OutputRange<T> range(spec);
+  const typename S::template Narrow<T> narrow(spec.c_zero_point, range.lo, range.hi);
+  for_each_chunk<S>(args.cols, [&](auto vectors, int j, int count) NARROW_LAMBDA {
+    for (int i = 0; i < args.rows; ++i) {
+      I q[vectors];
+      load_sums<S, true>(args, i, j, q);
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        q[v] = S::fixed_point(q[v], S::load(args.columns->multiplier + j + v * S::width),
+                              S::load(args.columns->shift + j + v * S::width));
+      });
+      store_narrow<S, T>(narrow, row<T>(args.c, args.c_stride, i) + j, q, count);
+    }
+  });
+}
+
+/// Where both operands have the same sign and the sum has not, it becomes the extreme value of that sign.
+template <class S>
+NARROW_INLINE typename S::I add_saturating(typename S::I a, typename S::I b) {
+  using I = typename S::I;
+  const I sum = S::add(a, b);
+  const I overflow = S::template shift_right_signed<31>(S::bit_and(S::bit_xor(a, sum), S::bit_xor(b, sum)));
+  const I extreme = S::bit_xor(S::template shift_right_signed<31>(sum), S::broadcast(INT32_MIN));
+  return S::bit_xor(sum, S::bit_and(S::bit_xor(sum, extreme), overflow));
+}
+
+template <class S>
+void s32_epilogue(const EpilogueArgs& args) {
+  using I = typename S::I;
+  for_each_chunk<S>(args.cols, [&](auto vectors, int j, int count) NARROW_LAMBDA {
+    for (int i = 0; i < args.rows; ++i) {
+      int32_t* c = row<int32_t>(args.c, args.c_stride, i) + j;
+      I sum[vectors];
+      load_sums<S, true>(args, i, j, sum);
+      if (args.spec->accumulate)
+        unroll<vectors>([&](auto v) NARROW_LAMBDA { sum[v] = add_saturating<S>(sum[v], load_vector<S, vectors>(c, v, count)); });
+      unroll<vectors>([&](auto v) NARROW_LAMBDA { store_vector<S, vectors>(c, sum[v], v, count); });
+    }
+  });
+}
+
+template <class S, class T>
+EpilogueFn select_float_epilogue(Activation activation) {
+  switch (activation) {
+    case Activation::relu: return float_epilogue<S, T, Relu>;
+    case Activation::clamp: return float_epilogue<S, T, Clamp>;
+    case Activation::leaky_relu: return float_epilogue<S, T, LeakyRelu>;
+    case Activation::gelu: return float_epilogue<S, T, Gelu>;
+    case Activation::silu: return float_epilogue<S, T, Silu>;
+    default: return float_epilogue<S, T, Identity>;
+  }
+}
+
+template <class S, class T>
+EpilogueFn select_quantized_epilogue(const EpilogueSpec& spec) {
+  if (spec.requantize == Requantize::fixed_point) return fixed_point_epilogue<S, T>;
+  switch (spec.activation) {
+    case Activation::leaky_relu: return quantized_epilogue<S, T, LeakyRelu>;
+    case Activation::gelu: return quantized_epilogue<S, T, Gelu>;
+    case Activation::silu: return quantized_epilogue<S, T, Silu>;
+    default: return quantized_epilogue<S, T, Identity>;
+  }
+}
+
+template <class S>
+EpilogueFn select_epilogue(const EpilogueSpec& spec) {
+  switch (spec.c) {
+    case Type::f32: return select_float_epilogue<S, float>(spec.activation);
+    case Type::bf16: return select_float_epilogue<S, Bf16>(spec.activation);
+    case Type::f16: return select_float_epilogue<S, F16>(spec.activation);
+    case Type::s8: return select_quantized_epilogue<S, int8_t>(spec);
+    case Type::u8: return select_quantized_epilogue<S, uint8_t>(spec);
+    default: return s32_epilogue<S>;
+  }
+}
+
+}  // namespace
+}  // namespace narrow

@@ -1,0 +1,209 @@
+// Rows of A in the form that a kernel reads: integers shifted to its element type, floats quantized row by row, k padded.
+//
+// A float row is read twice, first for its range, then, from the cache, to be quantized. The range is found on the bits, in two
+// operations a vector: as signed integers, floats that are not negative are in order, and as unsigned ones, those with the
+// sign set are, by magnitude, above all others. NaN and infinity come out beyond every finite value, so the same maximum tells
+// that a row has them; only then is the range taken again without them, and the second pass looks for them.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/common/float16.h"
+#include "kernels/common/unroll.h"
+#include "src/kernel.h"
+
+namespace narrow {
+namespace {
+
+template <Type type>
+struct PackedElement;
+template <>
+struct PackedElement<Type::u8> {
+  using T = uint8_t;
+};
+template <>
+struct PackedElement<Type::s8> {
+  using T = int8_t;
+};
+template <>
+struct PackedElement<Type::s16> {
+  using T = int16_t;
+};
+
+/// The least and greatest of 0 and the finite values of a row.
+struct RowRange {
+  float lo, hi;
+  bool finite;
+};
+
+template <class S>
+NARROW_INLINE typename S::F nonfinite_to_zero(typename S::F x) {
+  return S::nan_to_zero(x + (x - x));
+}
+
+template <class S, bool finite, class Source>
+NARROW_INLINE RowRange range_of(const Source* x, ptrdiff_t k) {
+  using I = typename S::I;
+  constexpr int unrolled = 4;
+  I hi[unrolled], lo[unrolled];
+  unroll<unrolled>([&](auto u) NARROW_LAMBDA { hi[u] = lo[u] = S::broadcast(int32_t{0}); });
+  auto take = [&](auto u, typename S::F value) NARROW_LAMBDA {
+    const I bits = S::bits(finite ? value : nonfinite_to_zero<S>(value));
+    hi[u] = S::max_signed(hi[u], bits);
+    lo[u] = S::max_unsigned(lo[u], bits);
+  };
+  ptrdiff_t j = 0;
+  for (; k - j >= unrolled * S::width; j += unrolled * S::width)
+    unroll<unrolled>([&](auto u) NARROW_LAMBDA { take(u, S::load(x + j + u * S::width)); });
+  for (; k - j >= S::width; j += S::width) take(std::integral_constant<int, 0>{}, S::load(x + j));
+  if (j < k) take(std::integral_constant<int, 0>{}, S::load(x + j, static_cast<int>(k - j)));
+  unroll<unrolled - 1>([&](auto u) NARROW_LAMBDA {
+    hi[0] = S::max_signed(hi[0], hi[u + 1]);
+    lo[0] = S::max_unsigned(lo[0], lo[u + 1]);
+  });
+  const uint32_t top = static_cast<uint32_t>(S::reduce_max_signed(hi[0])), bottom = S::reduce_max_unsigned(lo[0]);
+  return {bottom > 0x80000000 ? bits_float(bottom) : 0.0f, bits_float(top), top < 0x7f800000 && bottom < 0xff800000};
+}
+
+/// q = round(x * inverse) + zero_point, x ~ scale * (q - zero_point).
+struct RowQuantization {
+  float scale, inverse;
+  int zero_point;
+
+  NARROW_INLINE RowQuantization(Dynamic dynamic, RowRange range) : scale(1), inverse(1), zero_point(0) {
+    constexpr float zero = 0x1p-118f;  // a range below this counts as none: its scale would not be a normal number
+    if (dynamic == Dynamic::symmetric) {
+      const float largest = range.hi > -range.lo ? range.hi : -range.lo;
+      if (largest < zero) return;
+      scale = largest / 127.0f;
+      inverse = 127.0f / largest;
+    } else {
+      const float half = range.hi * 0.5f - range.lo * 0.5f;  // the range itself may be beyond the largest float
+      if (half < zero) return;
+      scale = half / 127.5f;
+      inverse = 127.5f / half;
+      zero_point = static_cast<int>(__builtin_lrintf(-range.lo * inverse));
+      zero_point = zero_point > 255 ? 255 : zero_point;
+    }
+  }
+};
+
+template <class S, bool finite, class T, class Source>
+NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, float inverse, const typename S::template Narrow<T>& narrow, T* out) {
+  using F = typename S::F;
+  auto quantized = [&](F value) NARROW_LAMBDA {
+    value = value * S::broadcast(inverse);
+    if constexpr (!finite) value = S::min(S::nan_to_zero(value), S::broadcast(0x1p20f));
+    return S::to_int(value);
+  };
+  ptrdiff_t j = 0;
+  for (; count - j >= 4 * S::width; j += 4 * S::width)
+    narrow.store(out + j, quantized(S::load(x + j)), quantized(S::load(x + j + S::width)),
+                 quantized(S::load(x + j + 2 * S::width)), quantized(S::load(x + j + 3 * S::width)));
+  for (; j < count; j += S::width) {
+    const int left = count - j < S::width ? static_cast<int>(count - j) : S::width;
+    narrow.store(out + j, quantized(S::load(x + j, left)), left);
+  }
+}
+
+/// Integers as they are, or shifted by 128 one way or the other, which for bytes is a flip of the top bit.
+template <class T, class Source>
+NARROW_INLINE void copy(const Source* x, ptrdiff_t count, T* out) {
+  constexpr bool flip = sizeof(T) == 1 && (static_cast<T>(-1) < 0) != (static_cast<Source>(-1) < 0);
+  for (ptrdiff_t j = 0; j < count; ++j) out[j] = static_cast<T>(flip ? x[j] ^ 0x80 : x[j]);
+}
+
+template <class S, class T>
+NARROW_INLINE int32_t sum_of(const T* x, ptrdiff_t count) {
+  using I = typename S::I;
+  I sum = S::broadcast(int32_t{0});
+  ptrdiff_t j = 0;
+  for (; count - j >= S::width; j += S::width) sum = S::add(sum, S::load(x + j));
+  if (j < count) sum = S::add(sum, S::load(x + j, static_cast<int>(count - j)));
+  return S::reduce_add(sum);
+}
+
+/// Writes row i by way of convert(first, count, out). Where rows are interleaved, that goes through a buffer in L1.
+template <class S, class T, int row_group, int kr, class Convert>
+NARROW_INLINE void write_row(const PackAArgs& args, int i, Convert convert) {
+  constexpr int block = 512;
+  T* const group = static_cast<T*>(args.dst) + i / row_group * (row_group * args.k_padded);
+  int32_t sum = 0;
+  if constexpr (row_group == 1) {
+    convert(0, args.k, group);
+    for (ptrdiff_t j = args.k; j < args.k_padded; ++j) group[j] = 0;
+    if (args.row_sum) sum = sum_of<S>(group, args.k);
+  } else {
+    T* out = group + i % row_group * kr;
+    alignas(64) T buffer[block];
+    for (ptrdiff_t first = 0; first < args.k_padded; first += block) {
+      const ptrdiff_t padded = args.k_padded - first < block ? args.k_padded - first : block;
+      const ptrdiff_t left = args.k > first ? args.k - first : 0, count = left < padded ? left : padded;
+      convert(first, count, buffer);
+      for (ptrdiff_t j = count; j < padded; ++j) buffer[j] = 0;
+      if (args.row_sum) sum += sum_of<S>(buffer, count);
+      for (ptrdiff_t j = 0; j < padded; j += kr, out += row_group * kr) memcpy(out, buffer + j, kr * sizeof(T));
+    }
+  }
+  if (args.row_sum) args.row_sum[i] = sum;
+}
+
+template <class S, Type packed, int row_group, int kr, class Source>
+void pack_integer_rows(const PackAArgs& args) {
+  using T = typename PackedElement<packed>::T;
+  for (int i = 0; i < args.rows; ++i) {
+    const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
+    write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {
+      copy(x + first, count, out);
+    });
+  }
+}
+
+template <class S, Type packed, int row_group, int kr, class Source>
+void pack_float_rows(const PackAArgs& args) {
+  using T = typename PackedElement<packed>::T;
+  const bool symmetric = args.dynamic == Dynamic::symmetric;
+  const int offset = symmetric ? a_offset(Type::s8, packed) : a_offset(Type::u8, packed);
+  for (int i = 0; i < args.rows; ++i) {
+    const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
+    RowRange range = range_of<S, true>(x, args.k);
+    const bool finite = range.finite;
+    if (!finite) range = range_of<S, false>(x, args.k);
+    const RowQuantization q(args.dynamic, range);
+    const typename S::template Narrow<T> narrow(q.zero_point + offset, (symmetric ? -127 : 0) + offset,
+                                                (symmetric ? 127 : 255) + offset);
+    write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {
+      if (finite)
+        quantize<S, true>(x + first, count, q.inverse, narrow, out);
+      else
+        quantize<S, false>(x + first, count, q.inverse, narrow, out);
+    });
+    args.scale[i] = q.scale;
+    args.zero_point[i] = q.zero_point + offset;
+  }
+}
+
+template <class S, Type packed, int row_group = 1, int kr = 8>
+void pack_a(const PackAArgs& args) {
+  switch (args.src_type) {
+    case Type::u8: pack_integer_rows<S, packed, row_group, kr, uint8_t>(args); break;
+    case Type::s8: pack_integer_rows<S, packed, row_group, kr, int8_t>(args); break;
+    case Type::f32: pack_float_rows<S, packed, row_group, kr, float>(args); break;
+    case Type::bf16: pack_float_rows<S, packed, row_group, kr, Bf16>(args); break;
+    default: pack_float_rows<S, packed, row_group, kr, F16>(args); break;
+  }
+  if constexpr (row_group > 1) {  // the last group's missing rows
+    using T = typename PackedElement<packed>::T;
+    for (int i = args.rows; i % row_group; ++i) {
+      PackAArgs none = args;
+      none.k = 0;
+      none.row_sum = nullptr;
+      write_row<S, T, row_group, kr>(none, i, [](ptrdiff_t, ptrdiff_t, T*) {});
+    }
+  }
+}
+
+}  // namespace
+}  // namespace narrow
