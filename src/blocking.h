@@ -15,16 +15,16 @@
 namespace narrow {
 
 struct BlockingInput {
-  std::int64_t m, n, k;  ///< k padded
+  std::int64_t m, panels, k;  ///< k padded
   std::int64_t a_row_bytes;  ///< of one row as the kernel reads it
-  Caches caches;
+  std::int64_t l2;  ///< bytes
   int threads;  ///< that the caller offers
 };
 
 struct Blocking {
   int threads;               ///< worth using
-  std::int64_t block_rows;   ///< multiple of the tile's rows
-  std::int64_t slab_rows;    ///< of packed A at a time, at most; multiple of the tile's rows
+  std::int64_t block_rows;   ///< multiple of the tile's rows, or more than all rows
+  std::int64_t slab_rows;    ///< of packed A at a time, at most; likewise
   std::int64_t chunk_panels;
   int strip_panels;
   int slices;  ///< of k; more than one only where there are fewer tiles than threads
@@ -33,15 +33,26 @@ struct Blocking {
 
 Blocking block(const Geometry& geometry, const BlockingInput& input) noexcept;
 
-/// Cuts `total` into ceil(total / most) parts that differ by at most one: the size of part number `index`.
+/// a / b for a >= 0, b > 0, in the cheapest way that serves: a small product would else spend more time on 64-bit divisions than
+/// on its sums.
+constexpr std::int64_t divide(std::int64_t a, std::int64_t b) noexcept {
+  if (a < b) return 0;
+  if (((a | b) >> 32) == 0) return static_cast<std::uint32_t>(a) / static_cast<std::uint32_t>(b);
+  return a / b;
+}
+constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) noexcept { return a <= b ? a > 0 : divide(a + b - 1, b); }
+constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return divide_up(a, b) * b; }
+
+/// Cuts `total` into the fewest parts of at most `most`, as even as can be.
 struct Parts {
   std::int64_t count, size, larger;  ///< the first `larger` parts are one longer than `size`
   std::int64_t operator[](std::int64_t index) const noexcept { return size + (index < larger); }
+  std::int64_t begin(std::int64_t index) const noexcept { return index * size + (index < larger ? index : larger); }
 };
 constexpr Parts split(std::int64_t total, std::int64_t most) noexcept {
-  if (total <= most) return {total > 0, total, 0};  // the common case of small products, without a division
-  const std::int64_t count = (total + most - 1) / most;
-  return {count, total / count, total % count};
+  if (total <= most) return {total > 0, total, 0};
+  const std::int64_t count = divide_up(total, most), size = divide(total, count);
+  return {count, size, total - size * count};
 }
 
 }  // namespace narrow

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "src/blocking.h"
 #include "src/claim.h"
 #include "src/cpu.h"
 
@@ -10,19 +9,7 @@ namespace narrow {
 namespace {
 
 constexpr std::size_t line = 64;
-constexpr std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
-
-/// Bytes of one packed row. Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
-std::int64_t packed_row_bytes(const Product& p) {
-  const std::int64_t element = static_cast<std::int64_t>(size_of(p.kernel->geometry.a));
-  const std::int64_t bytes = p.k_padded * element;
-  return bytes % 1024 == 0 && bytes > 0 ? bytes + round_up(line, p.kernel->geometry.k_unit * element) : bytes;
-}
-
-Blocking blocking(const Product& p, std::int64_t m, int threads) {
-  return block(p.kernel->geometry, {m, p.n, p.k_padded, packed_row_bytes(p), cpu().caches, threads});
-}
 
 /// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways.
 bool aliases(const Product& p, const GemmArgs& item) {
@@ -37,9 +24,9 @@ struct Packed {
   std::int32_t* row_sum;
   std::int32_t* partial;  ///< [slices][rows][n padded to panels], where k is sliced
 
-  static std::size_t bytes_per_row(const Product& p) { return static_cast<std::size_t>(packed_row_bytes(p)) + 3 * 4; }
+  static std::size_t bytes_per_row(const Product& p) { return static_cast<std::size_t>(p.packed_row_bytes) + 3 * 4; }
   static std::size_t slack(const Product& p) {  // alignment of five sections, and a partner for an odd last row
-    return 5 * line + static_cast<std::size_t>(packed_row_bytes(p)) * (p.kernel->geometry.row_group - 1);
+    return 5 * line + static_cast<std::size_t>(p.packed_row_bytes) * (p.kernel->geometry.row_group - 1);
   }
   /// `at` is aligned to a cache line.
   static Packed carve(const Product& p, std::int64_t rows, char* at) {
@@ -49,7 +36,7 @@ struct Packed {
       return here;
     };
     Packed s;
-    s.a = take(packed_row_bytes(p) * round_up(rows, p.kernel->geometry.row_group));
+    s.a = take(p.packed_row_bytes * round_up(rows, p.kernel->geometry.row_group));
     s.scale = reinterpret_cast<float*>(take(4 * rows));
     s.zero_point = reinterpret_cast<std::int32_t*>(take(4 * rows));
     s.row_sum = reinterpret_cast<std::int32_t*>(take(4 * rows));
@@ -58,7 +45,7 @@ struct Packed {
   }
 };
 
-std::int64_t padded_n(const Product& p) { return round_up(p.n, p.kernel->geometry.nr); }
+std::int64_t padded_n(const Product& p) { return p.panel_count * p.kernel->geometry.nr; }
 
 /// Rows of one item, somewhere in A, ready for tiles.
 struct Rows {
@@ -69,7 +56,7 @@ struct Rows {
   const std::int32_t* row_sum;
 
   Rows from(std::int64_t row, int row_group) const {
-    return {a + row / row_group * a_stride, a_stride, scale ? scale + row : nullptr, zero_point ? zero_point + row : nullptr,
+    return {a + (row_group == 1 ? row : row / row_group) * a_stride, a_stride, scale ? scale + row : nullptr, zero_point ? zero_point + row : nullptr,
             row_sum ? row_sum + row : nullptr};
   }
 };
@@ -111,6 +98,11 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
               .row_sum = rows.row_sum});
 }
 
+Rows in_place(const Product& p, const GemmArgs& item) {
+  return {static_cast<const char*>(item.a), item.a_stride * static_cast<std::ptrdiff_t>(size_of(p.a)), item.a_scale,
+          item.a_zero_point, nullptr};
+}
+
 /// Where a unit lies in its item.
 struct Unit {
   std::int64_t row, rows;            ///< of the item
@@ -139,11 +131,12 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     TileArgs args;
     args.b = p.panels + panel * p.panel_stride + unit.k * g.nr;
     args.b_stride = p.panel_stride;
-    args.steps = unit.k_count / g.kr;
+    args.steps = divide(unit.k_count, g.kr);
     args.init = plain || unit.partial ? zeros : columns.init;
     args.a_stride = rows.a_stride;
 
-    const Parts tiles = split(unit.rows / g.row_group + unit.rows % g.row_group, g.max_rows[panels - 1] / g.row_group);
+    const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
+                                         : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);
     std::int64_t group = 0;
     for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
       const std::int64_t row = group * g.row_group;
@@ -213,15 +206,16 @@ class Call {
 
   void run(const Slab& slab, const Packed& packed, bool pack) const {
     if (pack) pack_rows(slab, packed);
-    const Parts chunks = split((p_.n + p_.kernel->geometry.nr - 1) / p_.kernel->geometry.nr, b_.chunk_panels);
+    const Parts chunks = split(p_.panel_count, b_.chunk_panels);
     const std::int64_t per_block = chunks.count * b_.slices;
     claim(parallel_, count_blocks(slab, b_.block_rows) * per_block, [&](int, std::int64_t piece) {
-      const std::int64_t within = piece % per_block, chunk = within / b_.slices, slice = within % b_.slices;
-      with_block(slab, b_.block_rows, piece / per_block, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
+      const std::int64_t block = divide(piece, per_block), within = piece - block * per_block;
+      const std::int64_t chunk = divide(within, b_.slices), slice = within - chunk * b_.slices;
+      with_block(slab, b_.block_rows, block, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
         Unit unit{};
         unit.row = row;
         unit.rows = count;
-        unit.panel = chunk * chunks.size + std::min(chunk, chunks.larger);
+        unit.panel = chunks.begin(chunk);
         unit.panels = chunks[chunk];
         unit.k = slice * b_.slice_k;
         unit.k_count = std::min(b_.slice_k, p_.k_padded - unit.k);
@@ -236,13 +230,13 @@ class Call {
   /// Blocks never span two items.
   static std::int64_t count_blocks(const Slab& slab, std::int64_t rows) {
     std::int64_t blocks = 0;
-    slab.each([&](int, std::int64_t, std::int64_t count, std::int64_t) { blocks += split(count, rows).count; });
+    slab.each([&](int, std::int64_t, std::int64_t count, std::int64_t) { blocks += divide_up(count, rows); });
     return blocks;
   }
   template <class Body>
   static void with_block(const Slab& slab, std::int64_t rows, std::int64_t index, const Body& body) {
     slab.each([&](int item, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
-      const std::int64_t blocks = split(count, rows).count, at = index * rows;
+      const std::int64_t blocks = divide_up(count, rows), at = index * rows;
       if (index >= 0 && index < blocks) body(item, row + at, std::min(rows, count - at), in_slab + at);
       index -= blocks;
     });
@@ -252,13 +246,11 @@ class Call {
     const GemmArgs& item = items_[i];
     const int group = p_.kernel->geometry.row_group;
     if (pack) {
-      const Rows slab{packed.a, packed_row_bytes(p_) * group, p_.spec.row_scale ? packed.scale : nullptr,
+      const Rows slab{packed.a, p_.packed_row_bytes * group, p_.spec.row_scale ? packed.scale : nullptr,
                       p_.spec.row_zero_point ? packed.zero_point : nullptr, p_.row_sums ? packed.row_sum : nullptr};
       return slab.from(in_slab, group);
     }
-    const std::ptrdiff_t stride = item.a_stride * static_cast<std::ptrdiff_t>(size_of(p_.a));
-    const Rows whole{static_cast<const char*>(item.a), stride, item.a_scale, item.a_zero_point, nullptr};
-    return whole.from(row, 1);
+    return in_place(p_, item).from(row, 1);
   }
 
   void pack_rows(const Slab& slab, const Packed& packed) const {
@@ -276,9 +268,9 @@ class Call {
                            .stride = item.a_stride,
                            .rows = static_cast<int>(count),
                            .k = p_.k,
-                           .k_padded = packed_row_bytes(p_) / element,
+                           .k_padded = p_.packed_row_bytes / element,
                            .dynamic = p_.dynamic,
-                           .dst = packed.a + in_slab / g.row_group * packed_row_bytes(p_) * g.row_group,
+                           .dst = packed.a + in_slab / g.row_group * p_.packed_row_bytes * g.row_group,
                            .row_sum = p_.row_sums ? packed.row_sum + in_slab : nullptr,
                            .scale = is_float ? packed.scale + in_slab : nullptr,
                            .zero_point = is_float ? packed.zero_point + in_slab : nullptr});
@@ -292,13 +284,13 @@ class Call {
   }
 
   void reduce_slices(const Slab& slab, const Packed& packed, bool pack) const {
-    const Parts strips = split(padded_n(p_) / p_.kernel->geometry.nr, p_.kernel->geometry.max_panels);
+    const Parts strips = split(p_.panel_count, p_.kernel->geometry.max_panels);
     claim(parallel_, slab.rows * strips.count, [&](int, std::int64_t piece) {
       const std::int64_t row = piece / strips.count, strip = piece % strips.count;
       const int group = p_.kernel->geometry.row_group;
       Rows rows = rows_of(slab.item, row / group * group, row / group * group, packed, pack);
       rows = {nullptr, 0, offset(rows.scale, row % group), offset(rows.zero_point, row % group), offset(rows.row_sum, row % group)};
-      reduce(p_, items_[slab.item], rows, packed.partial, b_.slices, row, strip * strips.size + std::min(strip, strips.larger),
+      reduce(p_, items_[slab.item], rows, packed.partial, b_.slices, row, strips.begin(strip),
              static_cast<int>(strips[strip]));
     });
   }
@@ -315,31 +307,42 @@ std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
 
 }  // namespace
 
-std::size_t scratch_bytes(const Product& p, std::int64_t m, int threads) noexcept {
-  if (m <= 0 || p.n == 0) return 0;
-  const Blocking b = blocking(p, m, threads);
+void complete(Product* p) noexcept {
+  const Geometry& g = p->kernel->geometry;
+  p->l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
+  p->panel_count = divide_up(p->n, g.nr);
+  p->k_padded = round_up(p->k, g.k_unit);
+  // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
+  const auto element = static_cast<std::int64_t>(size_of(g.a));
+  p->packed_row_bytes = p->k_padded * element;
+  if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
+}
+
+Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.packed_row_bytes, p.l2, threads});
+}
+
+std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
   const bool may_pack = p.must_pack || m > 4;  // whether A's stride asks for it is known only at the call
-  if (!may_pack && b.slices == 1) return 0;
+  if (m <= 0 || p.n == 0 || (!may_pack && b.slices == 1)) return 0;
   return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, b.slab_rows)) +
          partial_bytes(p, b, m);
 }
 
-void multiply(const Product& p, const GemmArgs* items, int count, void* scratch, std::size_t bytes,
+void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, int count, void* scratch, std::size_t bytes,
               const Parallel& parallel) noexcept {
-  std::int64_t total = 0, largest = 0;
+  std::int64_t total = 0;
   bool pack = p.must_pack;
   for (int i = 0; i < count; ++i) {
     total += items[i].m;
-    largest = std::max(largest, items[i].m);
     pack = pack || aliases(p, items[i]);
   }
   if (total == 0 || p.n == 0) return;
 
   // A batch is cut up for its largest item; with several items there is enough to share out without slicing k.
-  Blocking b = blocking(p, count == 1 ? total : largest, parallel.threads);
+  Blocking b = largest;
   if (count > 1) {
-    const Blocking whole = blocking(p, total, parallel.threads);
-    b.threads = whole.threads;
+    b.threads = blocking(p, total, parallel.threads).threads;
     b.slices = 1;
     b.slice_k = p.k_padded;
   }
@@ -352,6 +355,10 @@ void multiply(const Product& p, const GemmArgs* items, int count, void* scratch,
     const std::size_t room = bytes - skew - Packed::slack(p) - partial_bytes(p, b, total);
     if (pack) slab_rows = std::min({total, b.slab_rows, static_cast<std::int64_t>(room / Packed::bytes_per_row(p))});
     packed = Packed::carve(p, slab_rows, static_cast<char*>(scratch) + skew);
+  }
+  if (count == 1 && total <= b.block_rows && !pack && b.threads == 1) {  // one unit: straight to it
+    compute(p, *items, in_place(p, *items), {0, total, 0, p.panel_count, 0, p.k_padded, nullptr}, b.strip_panels);
+    return;
   }
   const Call call(p, items, b, parallel);
   Slab slab{items, 0, 0, 0};

@@ -2,7 +2,7 @@
 // and tiles. Untemplated: what differs between types is behind the function pointers of the kernel's row.
 #pragma once
 
-#include "src/kernel.h"
+#include "src/blocking.h"
 
 namespace narrow {
 
@@ -15,6 +15,9 @@ struct Product {
   const char* panels;
   std::ptrdiff_t panel_stride;
   std::int64_t k, k_padded, n;
+  std::int64_t panel_count;
+  std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
+  std::int64_t l2;                ///< bytes of the cache that a block of A and a strip of B share
   Type a;
   Dynamic dynamic;
   bool direct;     ///< the tiles' sums are C: kernels store straight into it
@@ -23,11 +26,17 @@ struct Product {
   bool verbose;
 };
 
-/// Bytes of scratch for a product of m rows.
-std::size_t scratch_bytes(const Product& product, std::int64_t m, int threads) noexcept;
+/// What the plan leaves to compute for itself once the rest of `product` is set.
+void complete(Product* product) noexcept;
 
-/// Computes checked products. `scratch` holds at least scratch_bytes(product, largest m, parallel.threads).
-void multiply(const Product& product, const GemmArgs* items, int count, void* scratch, std::size_t bytes,
-              const Parallel& parallel) noexcept;
+/// How a product of m rows is cut up.
+Blocking blocking(const Product& product, std::int64_t m, int threads) noexcept;
+
+/// Bytes of scratch for a product of m rows that is cut up like this.
+std::size_t scratch_bytes(const Product& product, const Blocking& blocking, std::int64_t m) noexcept;
+
+/// Computes checked products. `blocking` is that of the largest item, `scratch` holds at least its scratch_bytes.
+void multiply(const Product& product, const Blocking& blocking, const GemmArgs* items, int count, void* scratch,
+              std::size_t bytes, const Parallel& parallel) noexcept;
 
 }  // namespace narrow

@@ -193,8 +193,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.panels = blob + sections.panels;
   p.panel_stride = static_cast<std::ptrdiff_t>(h.panel_stride);
   p.k = w.k();
-  p.k_padded = (w.k() + g.k_unit - 1) / g.k_unit * g.k_unit;
   p.n = w.n();
+  complete(&p);
   p.a = d.a;
   p.dynamic = d.dynamic;
   p.row_sums = h.has_zero_point;
@@ -221,7 +221,7 @@ Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexc
 
 std::size_t Gemm::scratch_size(std::int64_t m, int threads) const noexcept {
   const Product& p = GemmAccess::product(*this);
-  return p.kernel ? scratch_bytes(p, m, threads) : 0;
+  return p.kernel ? scratch_bytes(p, blocking(p, m, threads), m) : 0;
 }
 
 Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::size_t bytes,
@@ -236,15 +236,16 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
     largest = std::max(largest, items[i].m);
     total += items[i].m;
   }
-  const std::size_t needed = scratch_bytes(p, largest, parallel.threads);
+  const Blocking b = blocking(p, largest, parallel.for_each ? parallel.threads : 1);
+  const std::size_t needed = scratch_bytes(p, b, largest);
   if (bytes < needed) return {Code::scratch_too_small, "gemm: the scratch buffer is smaller than scratch_size says"};
   if (needed > 0 && !scratch) return bad("gemm: scratch is null");
   if (!p.verbose) {
-    multiply(p, items, count, scratch, bytes, parallel);
+    multiply(p, b, items, count, scratch, bytes, parallel);
     return {};
   }
   const auto begin = std::chrono::steady_clock::now();
-  multiply(p, items, count, scratch, bytes, parallel);
+  multiply(p, b, items, count, scratch, bytes, parallel);
   const std::chrono::duration<double, std::micro> elapsed = std::chrono::steady_clock::now() - begin;
   std::fprintf(stderr, "narrow,gemm,%lldx%lldx%lld,items:%d,%s:%s:%s,%s,threads:%d,%.3f us\n", static_cast<long long>(total),
                static_cast<long long>(p.n), static_cast<long long>(p.k), count, name(p.a), name(weights_.type()), name(p.spec.c),

@@ -28,7 +28,18 @@ enum class Type : std::uint8_t {
 /// "s8", "f32", ...
 NARROW_API const char* name(Type type) noexcept;
 /// Bytes of one element; 0 for none.
-NARROW_API std::size_t size_of(Type type) noexcept;
+constexpr std::size_t size_of(Type type) noexcept {
+  switch (type) {
+    case Type::s32:
+    case Type::f32: return 4;
+    case Type::bf16:
+    case Type::f16:
+    case Type::s16: return 2;
+    case Type::s8:
+    case Type::u8: return 1;
+    default: return 0;
+  }
+}
 
 /// Whether a parameter is one value for the whole matrix, or one for each row of A, or for each column of B.
 enum class Per : std::uint8_t { tensor = 0, row = 1, column = 2 };

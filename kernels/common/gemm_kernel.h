@@ -21,8 +21,8 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, uint16_t layout = 1) {
           .layout = layout,
           .geometry = Isa::geometry,
           .run = tiles<Isa>.run,
-          .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group>,
-          .pack_b = pack_b<Isa::geometry.nr, Isa::geometry.kr>,
+          .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
+          .pack_b = pack_b<Isa>,
           .prepare = prepare<Simd>,
           .epilogue = select_epilogue<Simd>};
 }
