@@ -1,0 +1,136 @@
+// Products over shapes derived from the tiles, on every kernel row of every tier, at full range.
+#include <set>
+
+#include "tests/problem.h"
+#include "tests/tiers.h"
+
+namespace narrow::test {
+namespace {
+
+class Products : public TierTest {};
+NARROW_FOR_EACH_TIER(Products);
+
+/// Every m in `ms` on one set of weights.
+void check_rows(Case c, const Kernel& kernel, const std::set<std::int64_t>& ms) {
+  c.m = *ms.rbegin();
+  c.seed = static_cast<std::uint64_t>((c.m * 1000 + c.n) * 1000 + c.k);
+  c.edge = c.seed % 3 == 0 ? Edge::front : Edge::back;
+  c.pad = c.seed % 2 == 0 ? 0 : 3;
+  c.order = c.seed % 5 < 2 ? Order::kn : Order::nk;
+  Problem problem(c);
+  Gemm plan;
+  ASSERT_TRUE(problem.make_plan(kernel, &plan));
+  for (std::int64_t m : ms) ASSERT_TRUE(problem.check(plan, m));
+}
+
+std::set<std::int64_t> up_to(std::int64_t last) {
+  std::set<std::int64_t> all;
+  for (std::int64_t i = 1; i <= last; ++i) all.insert(i);
+  return all;
+}
+/// Around every multiple of `unit` up to `last`.
+std::set<std::int64_t> around(std::int64_t unit, std::int64_t last) {
+  std::set<std::int64_t> some;
+  for (std::int64_t i = unit; i <= last; i += unit)
+    for (std::int64_t d : {-1, 0, 1})
+      if (i + d >= 1 && i + d <= last) some.insert(i + d);
+  some.insert(1);
+  return some;
+}
+
+struct Shapes {
+  std::set<std::int64_t> all_m, all_n, all_k, some_m, some_n, some_k;
+
+  explicit Shapes(const Geometry& g) {
+    const int mr = *std::max_element(g.max_rows, g.max_rows + max_tile_panels), columns = g.nr * g.max_panels;
+    all_m = up_to(2 * mr + 1);
+    all_n = up_to(2 * columns + 1);
+    all_k = up_to(2 * g.k_unit + 1);
+    some_m = {1, 2, mr, mr + 1};
+    some_n = around(g.nr, 2 * columns + 1);
+    some_k = {1, g.k_unit, g.k_unit + 1, 5 * g.k_unit - 1};
+  }
+};
+
+TEST_P(Products, EveryRowCount) {
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Shapes s(kernel->geometry);
+    for (Type a : {Type::u8, Type::s8})
+      for (std::int64_t n : s.some_n)
+        for (std::int64_t k : s.some_k) ASSERT_NO_FATAL_FAILURE(check_rows({.n = n, .k = k, .a = a}, *kernel, s.all_m));
+  }
+}
+
+TEST_P(Products, EveryColumnCount) {
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Shapes s(kernel->geometry);
+    for (Type a : {Type::u8, Type::s8})
+      for (std::int64_t n : s.all_n)
+        ASSERT_NO_FATAL_FAILURE(check_rows({.n = n, .k = 2 * kernel->geometry.k_unit - 1, .a = a}, *kernel, s.some_m));
+  }
+}
+
+TEST_P(Products, EveryKTail) {
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Shapes s(kernel->geometry);
+    for (Type a : {Type::u8, Type::s8, Type::f32})
+      for (std::int64_t k : s.all_k)
+        for (std::int64_t n : {1, kernel->geometry.nr + 1}) {
+          ASSERT_NO_FATAL_FAILURE(check_rows({.n = n, .k = k, .a = a}, *kernel, s.some_m));
+          ASSERT_NO_FATAL_FAILURE(
+              check_rows({.n = n, .k = k, .a = a, .b_zero_point = Given::each, .c = Type::f32}, *kernel, s.some_m));
+        }
+  }
+}
+
+/// Shapes beyond one block: several strips, slabs and, with few rows, slices of k.
+TEST_P(Products, Larger) {
+  const Kernel& kernel = *rows_of(GetParam()).front();
+  const std::int64_t shapes[][3] = {{1, 3, 5000}, {1, 40, 4096}, {2, 700, 333}, {5, 1000, 333}, {17, 33, 65}, {77, 130, 515}, {130, 70, 96}};
+  for (const auto& [m, n, k] : shapes)
+    for (Type a : {Type::u8, Type::s8, Type::bf16}) {
+      Problem problem({.m = m, .n = n, .k = k, .a = a, .a_zero_point = is_float(a) ? Given::none : Given::each,
+                       .b_scale = Given::each, .c = Type::f32, .bias = Bias::f32, .seed = 77});
+      ASSERT_TRUE(problem.check(kernel));
+    }
+}
+
+TEST_P(Products, ExtremeValues) {
+  for (const Kernel* kernel : rows_of(GetParam()))
+    for (Type a : {Type::u8, Type::s8})
+      for (Fill a_fill : {Fill::lowest, Fill::highest, Fill::extremes})
+        for (Fill b_fill : {Fill::lowest, Fill::highest, Fill::extremes})
+          for (Given zero_points : {Given::none, Given::tensor, Given::each}) {
+            Problem problem({.m = 7, .n = 19, .k = 70, .a = a, .a_fill = a_fill, .b_fill = b_fill, .a_zero_point = zero_points,
+                             .b_zero_point = zero_points});
+            ASSERT_TRUE(problem.check(*kernel));
+          }
+}
+
+/// Through Weights::pack and Gemm::plan, with the cap instead of a kernel.
+TEST_P(Products, DispatchUnderACap) {
+  for (Type a : {Type::u8, Type::s8}) {
+    Problem problem({.m = 9, .n = 37, .k = 50, .a = a});
+    ASSERT_TRUE(problem.check(Cap(GetParam())));
+    Weights weights;
+    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+    EXPECT_EQ(weights.tier(), GetParam());
+    Gemm plan;
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    EXPECT_EQ(plan.info().tier, GetParam());
+  }
+}
+
+TEST_P(Products, EmptyOnes) {
+  for (Type a : {Type::u8, Type::f32})
+    for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{0, 5, 5}, {5, 0, 5}, {5, 5, 0}, {0, 0, 0}, {1, 70, 0}})
+      for (Type c : {Type::s32, Type::f32, Type::s8}) {
+        if (is_float(a) && c == Type::s32) continue;
+        Problem problem({.m = m, .n = n, .k = k, .a = a, .a_zero_point = a == Type::u8 ? Given::tensor : Given::none,
+                         .b_zero_point = Given::each, .c = c, .bias = c == Type::f32 ? Bias::f32 : Bias::s32});
+        ASSERT_TRUE(problem.check(Cap(GetParam())));
+      }
+}
+
+}  // namespace
+}  // namespace narrow::test

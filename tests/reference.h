@@ -1,0 +1,105 @@
+// The scalar reference of a product: the definition of gemm.h and docs/arithmetic.md in plain loops, sums in int64.
+#pragma once
+
+#include <cassert>
+#include <cfenv>
+#include <vector>
+
+#include "narrow/narrow.h"
+#include "tests/reference_quantize.h"
+
+namespace narrow::test {
+
+/// The integers of one row of A with the scale and zero point that give them meaning.
+struct ReferenceRow {
+  std::vector<std::int32_t> q;
+  float scale = 1;
+  std::int32_t zero_point = 0;
+};
+
+inline ReferenceRow reference_row(const GemmDesc& d, const GemmArgs& args, std::int64_t k, std::int64_t i) {
+  ReferenceRow row;
+  row.q.resize(static_cast<std::size_t>(k));
+  if (is_float(d.a)) {
+    std::vector<float> x(static_cast<std::size_t>(k));
+    for (std::int64_t p = 0; p < k; ++p) x[p] = load(args.a, d.a, i * args.a_stride + p);
+    quantize_row(x, d.dynamic, row.q, &row.scale, &row.zero_point);
+  } else {
+    for (std::int64_t p = 0; p < k; ++p) row.q[p] = static_cast<std::int32_t>(load(args.a, d.a, i * args.a_stride + p));
+    row.scale = d.a_scale_per == Per::row ? args.a_scale[i] : d.a_scale;
+    row.zero_point = d.a_zero_point_per == Per::row ? args.a_zero_point[i] : d.a_zero_point;
+  }
+  return row;
+}
+
+inline std::int32_t weight(const WeightsDesc& w, std::int64_t k, std::int64_t j) {
+  const std::int64_t stride = w.stride != 0 ? w.stride : w.order == Order::nk ? w.k : w.n;
+  return static_cast<const std::int8_t*>(w.data)[w.order == Order::nk ? j * stride + k : k * stride + j];
+}
+inline std::int32_t weight_zero_point(const WeightsDesc& w, std::int64_t j) {
+  return w.zero_point == nullptr ? 0 : w.zero_point[w.zero_point_per == Per::column ? j : 0];
+}
+inline float weight_scale(const WeightsDesc& w, std::int64_t j) {
+  return w.scale == nullptr ? 1.0f : w.scale[w.scale_per == Per::column ? j : 0];
+}
+
+inline constexpr float max_float = std::numeric_limits<float>::max();
+
+/// C of one product, in place: C is read where it is accumulated into, and only the m x n elements are written.
+inline void reference_gemm(const GemmDesc& d, const WeightsDesc& w, const GemmArgs& args) {
+  const bool row_scales = is_float(d.a) || d.a_scale_per == Per::row;
+  std::vector<std::int32_t> b(static_cast<std::size_t>(w.k * w.n));  // [n][k], zero points taken off
+  for (std::int64_t j = 0; j < w.n; ++j)
+    for (std::int64_t p = 0; p < w.k; ++p) b[j * w.k + p] = weight(w, p, j) - weight_zero_point(w, j);
+
+  for (std::int64_t i = 0; i < args.m; ++i) {
+    ReferenceRow row = reference_row(d, args, w.k, i);
+    for (std::int32_t& q : row.q) q -= row.zero_point;
+    for (std::int64_t j = 0; j < w.n; ++j) {
+      std::int64_t sum = d.bias_s32 != nullptr ? d.bias_s32[j] : 0;
+      for (std::int64_t p = 0; p < w.k; ++p) sum += static_cast<std::int64_t>(row.q[p]) * b[j * w.k + p];
+      assert(sum >= INT32_MIN && sum <= INT32_MAX);
+
+      const std::int64_t at = i * args.c_stride + j;
+      if (d.c == Type::s32) {
+        auto* c = static_cast<std::int32_t*>(args.c) + at;
+        *c = static_cast<std::int32_t>(saturate(sum + (d.accumulate ? *c : 0), INT32_MIN, INT32_MAX));
+        continue;
+      }
+      const bool quantized = d.c == Type::s8 || d.c == Type::u8;
+      auto store_integer = [&](std::int64_t q) { static_cast<std::uint8_t*>(args.c)[at] = static_cast<std::uint8_t>(q); };
+      if (quantized && d.requantize == Requantize::fixed_point) {
+        const std::int64_t parameter = d.multiplier_per == Per::column ? j : 0;
+        store_integer(requantize_fixed(d, sum, d.multiplier[parameter], d.shift[parameter]));
+        continue;
+      }
+
+      // Where everything after it commutes with a positive factor, 1 / c_scale goes into scale and bias.
+      const bool folded = quantized && d.residual == Type::none && d.activation != Activation::gelu && d.activation != Activation::silu;
+      const float inverse = 1.0f / d.c_scale;
+      float scale = row_scales ? weight_scale(w, j) : d.a_scale * weight_scale(w, j);
+      float bias = d.bias_f32 != nullptr ? d.bias_f32[j] : 0.0f;
+      if (folded) scale = scale * inverse, bias = bias * inverse;
+      scale = std::min(std::max(scale, -max_float), max_float);
+      float y = static_cast<float>(sum);
+      if (row_scales) y = y * row.scale;
+      y = std::fmaf(y, scale, bias);
+      if (d.accumulate) y = y + load(args.c, d.c, at);
+      if (d.residual != Type::none) {
+        float r = load(args.residual, d.residual, i * args.residual_stride + j);
+        if (!is_float(d.residual)) r = (r - static_cast<float>(d.residual_zero_point)) * d.residual_scale;
+        y = y + r;
+      }
+      if (!quantized) {
+        store_float(args.c, d.c, at, activate(d, y));
+      } else if (folded) {  // relu and clamp act on the integers
+        store_integer(requantize_float(d, d.activation == Activation::leaky_relu ? activate(d, y) : y));
+      } else {
+        const bool on_integers = d.activation == Activation::relu || d.activation == Activation::clamp;
+        store_integer(requantize_float(d, (on_integers ? y : activate(d, y)) * inverse));
+      }
+    }
+  }
+}
+
+}  // namespace narrow::test

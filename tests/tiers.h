@@ -1,0 +1,61 @@
+// The tiers and kernel rows that the tests of this process go over.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "narrow/isa.h"
+#include "src/kernel.h"
+#include "src/registry.h"
+
+namespace narrow::test {
+
+inline std::vector<Tier> all_tiers() {
+  std::vector<Tier> tiers;
+  for (int t = 0; t < tier_count; ++t) tiers.push_back(static_cast<Tier>(t));
+  return tiers;
+}
+
+inline std::vector<Tier> available_tiers() {
+  std::vector<Tier> tiers;
+  for (Tier t : all_tiers())
+    if (tier_available(t)) tiers.push_back(t);
+  return tiers;
+}
+
+inline std::vector<const Kernel*> rows_of(Tier tier) {
+  std::vector<const Kernel*> rows;
+  const KernelTable table = kernels(tier);
+  for (int i = 0; i < table.count; ++i) rows.push_back(&table.rows[i]);
+  return rows;
+}
+
+/// What the shapes of a tier's tests derive from: the largest figure of any of its rows.
+struct TileLimits {
+  int mr = 1, columns = 1, nr = 1, k_unit = 1;
+};
+inline TileLimits tile_limits(Tier tier) {
+  TileLimits limits;
+  for (const Kernel* kernel : rows_of(tier)) {
+    const Geometry& g = kernel->geometry;
+    limits.nr = std::max(limits.nr, g.nr);
+    limits.columns = std::max(limits.columns, g.nr * g.max_panels);
+    limits.k_unit = std::max(limits.k_unit, g.k_unit);
+    for (int p = 0; p < g.max_panels; ++p) limits.mr = std::max(limits.mr, g.max_rows[p]);
+  }
+  return limits;
+}
+
+/// For suites that are instantiated once for each tier.
+class TierTest : public testing::TestWithParam<Tier> {};
+
+inline std::string tier_test_name(const testing::TestParamInfo<Tier>& info) { return name(info.param); }
+
+}  // namespace narrow::test
+
+/// Instantiates `suite` for the tiers that this machine runs.
+#define NARROW_FOR_EACH_TIER(suite)                                                                               \
+  INSTANTIATE_TEST_SUITE_P(Tier, suite, testing::ValuesIn(narrow::test::available_tiers()), narrow::test::tier_test_name)

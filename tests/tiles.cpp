@@ -1,0 +1,83 @@
+// Tile functions, one kernel row at a time: every (rows, panels) of every row, without dispatch and driver.
+#include "tests/kernel_rows.h"
+
+namespace narrow::test {
+namespace {
+
+class Tiles : public TierTest {};
+NARROW_FOR_EACH_TIER(Tiles);
+
+TEST_P(Tiles, RowsAreWellFormed) {
+  const auto rows = rows_of(GetParam());
+  ASSERT_FALSE(rows.empty());
+  for (const Kernel* kernel : rows) {
+    SCOPED_TRACE(kernel->name);
+    const Geometry& g = kernel->geometry;
+    EXPECT_EQ(kernel->tier, GetParam());
+    EXPECT_TRUE(g.a == Type::u8 || g.a == Type::s8 || g.a == Type::s16);
+    EXPECT_EQ(g.k_unit % g.kr, 0);
+    ASSERT_GE(g.max_panels, 1);
+    ASSERT_LE(g.max_panels, max_tile_panels);
+    EXPECT_LE(g.max_panels * g.nr, max_tile_cols);
+    for (int p = 0; p < max_tile_panels; ++p) {
+      EXPECT_LE(g.max_rows[p], max_tile_rows);
+      EXPECT_EQ(g.max_rows[p] > 0, p < g.max_panels);
+      for (int r = 0; r < max_tile_rows; ++r) EXPECT_EQ(kernel->run[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
+    }
+    std::string ending = std::string("_") + name(kernel->tier);
+    EXPECT_EQ(std::string(kernel->name).rfind(ending), std::string(kernel->name).size() - ending.size());
+  }
+}
+
+TEST_P(Tiles, EqualTheScalarSum) {
+  for (const Kernel* kernel : rows_of(GetParam())) check_all_tiles(*kernel);
+}
+
+TEST_P(Tiles, EveryColumnCount) {
+  Rng rng(5);
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Geometry& g = kernel->geometry;
+    const std::int64_t k = g.k_unit + 1;
+    for (int panels = 1; panels <= g.max_panels; ++panels) {
+      const int rows = g.max_rows[panels - 1];
+      const PackedA a = pack_rows(*kernel, Type::s8, rows, k, Fill::random, rng);
+      for (int cols = (panels - 1) * g.nr + 1; cols <= panels * g.nr; ++cols) {
+        const PackedB b = pack_columns(*kernel, Order::nk, cols, k, Fill::random, rng);
+        ASSERT_TRUE(check_tile(*kernel, rows, a, b, k, cols, rng));
+      }
+    }
+  }
+}
+
+TEST_P(Tiles, EveryKTail) {
+  Rng rng(6);
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Geometry& g = kernel->geometry;
+    const int cols = g.nr + 1 <= g.nr * g.max_panels ? g.nr + 1 : g.nr, panels = (cols + g.nr - 1) / g.nr;
+    for (std::int64_t k = 1; k <= 4 * g.k_unit + 1; ++k)
+      for (int rows : {1, g.max_rows[panels - 1]}) {
+        const PackedA a = pack_rows(*kernel, Type::u8, rows, k, Fill::random, rng);
+        const PackedB b = pack_columns(*kernel, Order::kn, cols, k, Fill::random, rng);
+        ASSERT_TRUE(check_tile(*kernel, rows, a, b, k, cols, rng));
+      }
+  }
+}
+
+/// -128 x -128 in every position: the case that saturating instructions and sign tricks get wrong.
+TEST_P(Tiles, Extremes) {
+  Rng rng(7);
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Geometry& g = kernel->geometry;
+    for (Type type : {Type::u8, Type::s8})
+      for (Fill a_fill : {Fill::lowest, Fill::highest, Fill::extremes})
+        for (Fill b_fill : {Fill::lowest, Fill::highest, Fill::extremes})
+          for (std::int64_t k : {std::int64_t{1}, std::int64_t{2}, std::int64_t{g.kr}, std::int64_t{8 * g.k_unit + 3}}) {
+            const PackedA a = pack_rows(*kernel, type, g.max_rows[0], k, a_fill, rng);
+            const PackedB b = pack_columns(*kernel, Order::nk, g.nr, k, b_fill, rng);
+            ASSERT_TRUE(check_tile(*kernel, g.max_rows[0], a, b, k, g.nr, rng));
+          }
+  }
+}
+
+}  // namespace
+}  // namespace narrow::test
