@@ -22,7 +22,7 @@ struct Int8 : Vector512 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s16s8_6x64x2_avx512", Tier::avx512)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s16s8_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

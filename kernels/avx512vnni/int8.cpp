@@ -22,7 +22,7 @@ struct Int8 : Vector512 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_6x64x4_avx512vnni", Tier::avx512vnni)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_6x64x4_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

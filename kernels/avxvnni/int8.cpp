@@ -20,7 +20,7 @@ struct Int8 : Vector256 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_6x16x4_avxvnni", Tier::avxvnni)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_6x16x4_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -1,5 +1,9 @@
 set(tier_architecture x86_64)
 set(tier_flags -mavx2 -mfma -mf16c -mavxvnni)
+# g++ 12 fills the loops of tiles with register moves unless it schedules before it allocates registers.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND tier_flags -fschedule-insns -fsched-pressure)
+endif()
 set(tier_probe [[
 #include <immintrin.h>
 __m256i probe(__m256i c, __m256i a, __m256i b) { return _mm256_dpbusd_avx_epi32(c, a, b); }

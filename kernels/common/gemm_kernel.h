@@ -1,8 +1,7 @@
-// Makes the row of one GEMM kernel from its instruction set (see tile.h) and its tier's vector arithmetic (see simd.h).
+// Makes the row of one GEMM kernel from its instruction set (see tile.h), its tier's vectors (see simd.h), and the arithmetic
+// of the tiers with such vectors (see NARROW_DECLARE_EPILOGUES in src/kernel.h).
 #pragma once
 
-#include "kernels/common/columns.h"
-#include "kernels/common/epilogue.h"
 #include "kernels/common/pack_a.h"
 #include "kernels/common/pack_b.h"
 #include "kernels/common/tile.h"
@@ -14,7 +13,8 @@ template <class Isa>
 constexpr Tiles<Isa> tiles;
 
 template <class Isa, class Simd>
-constexpr Kernel gemm_kernel(const char* name, Tier tier, uint16_t layout = 1) {
+constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare, decltype(Kernel::epilogue) epilogue,
+                             uint16_t layout = 1) {
   return {.name = name,
           .tier = tier,
           .b = Type::s8,
@@ -23,8 +23,8 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, uint16_t layout = 1) {
           .run = tiles<Isa>.run,
           .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
           .pack_b = pack_b<Isa>,
-          .prepare = prepare<Simd>,
-          .epilogue = select_epilogue<Simd>};
+          .prepare = prepare,
+          .epilogue = epilogue};
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct Scalar {
   static constexpr int lanes = nr_, vectors = 1, step_bytes = nr_ * kr_;
   static constexpr int a_bytes = kr_ * static_cast<int>(sizeof(AType)), a_steps = 1, in_flight = 1;
   struct Acc {
-    int32_t lane[nr_];
+    uint32_t lane[nr_];  // modulo 2^32, as the registers of the other tiers
   };
   using A = const char*;
   using B = const char*;
@@ -41,7 +41,7 @@ struct Scalar {
     for (int i = 0; i < kr_; ++i) {
       AType x;
       memcpy(&x, a + i * sizeof x, sizeof x);
-      for (int j = 0; j < nr_; ++j) acc.lane[j] += x * static_cast<int8_t>(b[j * kr_ + i]);
+      for (int j = 0; j < nr_; ++j) acc.lane[j] += static_cast<uint32_t>(x * static_cast<int8_t>(b[j * kr_ + i]));
     }
   }
   static void store(int32_t* p, const Acc& v) { memcpy(p, &v, sizeof v); }
@@ -49,9 +49,9 @@ struct Scalar {
 };
 
 constexpr Kernel rows[] = {
-    gemm_kernel<Scalar<uint8_t, Type::u8, 4, 4, 4, 2>, Simd>("gemm_u8s8_4x8x4_generic", Tier::generic, 1),
-    gemm_kernel<Scalar<int8_t, Type::s8, 5, 3, 3, 3, 9>, Simd>("gemm_s8s8_3x15x3_generic", Tier::generic, 2),
-    gemm_kernel<Scalar<int16_t, Type::s16, 3, 1, 7, 1>, Simd>("gemm_s16s8_7x3x1_generic", Tier::generic, 3),
+    gemm_kernel<Scalar<uint8_t, Type::u8, 4, 4, 4, 2>, Simd>("gemm_u8s8_4x8x4_generic", Tier::generic, generic_prepare, generic_epilogue, 1),
+    gemm_kernel<Scalar<int8_t, Type::s8, 5, 3, 3, 3, 9>, Simd>("gemm_s8s8_3x15x3_generic", Tier::generic, generic_prepare, generic_epilogue, 2),
+    gemm_kernel<Scalar<int16_t, Type::s16, 3, 1, 7, 1>, Simd>("gemm_s16s8_7x3x1_generic", Tier::generic, generic_prepare, generic_epilogue, 3),
 };
 
 }  // namespace

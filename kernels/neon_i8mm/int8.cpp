@@ -33,7 +33,7 @@ struct Int8 : Vector128 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s8s8_12x8x8_neon_i8mm", Tier::neon_i8mm)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s8s8_12x8x8_neon_i8mm", Tier::neon_i8mm, neon_prepare, neon_epilogue)};
 
 }  // namespace
 

@@ -3,7 +3,8 @@
 
     check.py BUILD_DIR [--tools PREFIX] [--shared LIBRARY]
 
-1. Symbols. A tier's objects define one global symbol, <tier>_kernels, and weak ones only in namespaces of the tier's own:
+1. Symbols. A tier's objects define the global symbols <tier>_kernels and, where tiers share them, <tier>_prepare and <tier>_epilogue,
+   and weak ones only in namespaces of the tier's own:
    of two weak symbols with one name the linker keeps one, and a lower tier could end up in a higher one's code.
 2. Instructions. No object uses an instruction beyond its tier; the portable sources use the baseline's alone.
 3. Good guest. Nothing in the library refers to abort, exit, thread creation or exceptions; a shared library exports
@@ -79,7 +80,8 @@ def mangled(name):
 
 
 def symbol_problems(checks, tier, objects):
-    export = f"_ZN6narrow{mangled(tier + '_kernels')}Ev"
+    table = f"_ZN6narrow{mangled(tier + '_kernels')}Ev"
+    shared = tuple(f"_ZN6narrow{mangled(tier + part)}E" for part in ("_prepare", "_epilogue"))  # with tiers above it
     own = (mangled(f"narrow_xsimd_{tier}"), f"6narrow{mangled(tier)}")
     problems = set()
     exports = 0
@@ -89,11 +91,11 @@ def symbol_problems(checks, tier, objects):
                 if not any(namespace in name for namespace in own):
                     problems.add(f"weak symbol {name} in {path.name}")
             elif kind.isupper():
-                exports += name == export
-                if name != export:
+                exports += name == table
+                if name != table and not name.startswith(shared):
                     problems.add(f"global symbol {name} in {path.name}")
     if exports != 1:
-        problems.add(f"{export} is defined {exports} times")
+        problems.add(f"{table} is defined {exports} times")
     return problems
 
 
@@ -158,7 +160,7 @@ def main():
     if options.shared:
         exported = {name for kind, name in checks.symbols("-D", "--defined-only", options.shared) if kind.isupper()}
         foreign = {name for name in exported if not re.match(r"_ZNK?6narrow", name)}
-        tables = {name for name in exported if re.fullmatch(r"_ZN6narrow\d+\w+_kernelsEv", name)}
+        tables = {name for name in exported if re.fullmatch(r"_ZN6narrow\d+\w+_(kernelsEv|prepareE\w*|epilogueE\w*)", name)}
         checks.report("shared library: exports narrow's API alone",
                       foreign | tables | (set() if exported else {"exports nothing"}))
 

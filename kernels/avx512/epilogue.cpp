@@ -1,0 +1,14 @@
+// The arithmetic behind the sums, for all tiers with this one's vectors.
+#include "kernels/common/epilogue.h"
+#include "kernels/common/columns.h"
+#include "kernels/avx512/simd.h"
+
+namespace narrow {
+
+void avx512_prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns) {
+  prepare<Simd>(spec, source, cols, columns);
+}
+
+EpilogueFn avx512_epilogue(const EpilogueSpec& spec) { return select_epilogue<Simd>(spec); }
+
+}  // namespace narrow
