@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Fits the polynomials of kernels/common/activation.h (needs numpy) and prints them as float literals.
 
-GELU and SiLU are max(x, 0) - t * tail(t) with t = |x|, and tail(t) ~ ((c - t) * p(t))^8 for
-0 <= t <= c. The fit is
-minimax in the error of the result, relative to max(1, t), by Lawson's iteration (weighted least squares whose weights grow where the error is large)
-around Gauss-Newton steps, since the eighth power makes the problem nonlinear.
+GELU and SiLU are max(x, 0) - t * tail(t) with t = |x|, and tail(t) ~ ((c - t) * p(-t))^8 for 0 <= t <= c. The fit is minimax
+in the error of the result, relative to max(1, t), by Lawson's iteration (weighted least squares whose weights grow where the
+error is large) around Gauss-Newton steps, since the eighth power makes the problem nonlinear.
 """
 import math
 import sys
@@ -47,7 +46,7 @@ def fit(tail, c, terms):
         lawson /= lawson.mean()
     error, p = best
     powers = np.polynomial.Chebyshev(p, domain=[0, c]).convert(kind=np.polynomial.Polynomial)
-    return error, powers.coef[::-1]
+    return error, (powers.coef * (-1.0) ** np.arange(terms))[::-1]
 
 
 def main():

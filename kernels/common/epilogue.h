@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <type_traits>
+
 #include "kernels/common/activation.h"
 #include "kernels/common/columns.h"
 #include "kernels/common/float16.h"
@@ -118,7 +120,7 @@ inline bool is_general(const EpilogueArgs& args) {
 }
 
 template <class S, class T, class Function, bool general>
-NARROW_INLINE void float_tile(const EpilogueArgs& args) {
+NARROW_INLINE void float_tile(const EpilogueArgs args) {  // a copy, that no store to C can change
   using F = typename S::F;
   const EpilogueSpec& spec = *args.spec;
   const Function activation(spec);
@@ -185,7 +187,7 @@ NARROW_INLINE void store_narrow(const typename S::template Narrow<T>& narrow, T*
 
 /// `general` here also means that the values may be NaN, and that the output's scale may be still to apply.
 template <class S, class T, class Function, bool general>
-NARROW_INLINE void quantized_tile(const EpilogueArgs& args) {
+NARROW_INLINE void quantized_tile(const EpilogueArgs args) {
   using F = typename S::F;
   const EpilogueSpec& spec = *args.spec;
   const Function activation(spec);
@@ -218,7 +220,8 @@ NARROW_INLINE void quantized_tile(const EpilogueArgs& args) {
 
 template <class S, class T, template <class> class Function>
 void quantized_epilogue(const EpilogueArgs& args) {
-  if (!Function<S>::homogeneous || is_general(args))
+  constexpr bool linear = std::is_same_v<Function<S>, Identity<S>>;  // else NaN may come of infinities
+  if (!linear || is_general(args))
     quantized_tile<S, T, Function<S>, true>(args);
   else
     quantized_tile<S, T, Function<S>, false>(args);
