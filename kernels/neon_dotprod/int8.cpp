@@ -21,7 +21,8 @@ struct Int8 : Vector128 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s8s8_5x16x4_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue)};
+constexpr Kernel rows[] = {
+    gemm_kernel<Int8, Simd>("gemm_s8s8_5x16x4_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue)};
 
 }  // namespace
 
