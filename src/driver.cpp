@@ -131,7 +131,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     TileArgs args;
     args.b = p.panels + panel * p.panel_stride + unit.k * g.nr;
     args.b_stride = p.panel_stride;
-    args.steps = divide(unit.k_count, g.kr);
+    args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
     args.init = plain || unit.partial ? zeros : columns.init;
     args.a_stride = rows.a_stride;
 
@@ -312,6 +312,7 @@ void complete(Product* p) noexcept {
   p->l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
   p->panel_count = divide_up(p->n, g.nr);
   p->k_padded = round_up(p->k, g.k_unit);
+  p->steps = p->k_padded / g.kr;
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
   const auto element = static_cast<std::int64_t>(size_of(g.a));
   p->packed_row_bytes = p->k_padded * element;

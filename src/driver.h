@@ -16,6 +16,7 @@ struct Product {
   std::ptrdiff_t panel_stride;
   std::int64_t k, k_padded, n;
   std::int64_t panel_count;
+  std::int64_t steps;             ///< k_padded / kr
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
   std::int64_t l2;                ///< bytes of the cache that a block of A and a strip of B share
   Type a;

@@ -68,7 +68,11 @@ void tile(const TileArgs& args) {
 
   const char* a = static_cast<const char*>(args.a);
   const char* b = static_cast<const char*>(args.b);
-  const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride;
+  // Copies, because for all the compiler knows a store to C could change the arguments.
+  const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride;
+  int32_t* c = args.c;
+  const int cols = args.cols;
+  const bool whole = cols == panels * nr;
 
   // `count` k-steps from here on, a multiple of a_steps.
   auto advance = [&](auto count) NARROW_LAMBDA {
@@ -116,7 +120,6 @@ void tile(const TileArgs& args) {
     });
   });
   unroll<rows>([&](auto r) NARROW_LAMBDA {
-    int32_t* c = args.c + r * args.c_stride;
     unroll<panels>([&](auto p) NARROW_LAMBDA {
       unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
         constexpr int first = p * nr + v * Isa::lanes;
@@ -125,12 +128,13 @@ void tile(const TileArgs& args) {
           sum = acc[0][r][p][v];
         else
           sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
-        if (p < panels - 1 || args.cols >= first + Isa::lanes)
+        if (p < panels - 1 || whole || cols >= first + Isa::lanes)
           Isa::store(c + first, sum);
-        else if (args.cols > first)
-          Isa::store_partial(c + first, sum, args.cols - first);
+        else if (cols > first)
+          Isa::store_partial(c + first, sum, cols - first);
       });
     });
+    c += c_stride;
   });
 }
 
