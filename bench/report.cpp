@@ -40,9 +40,7 @@ std::vector<std::string> plotted_ops(const std::vector<Row>& rows) {
 }
 
 std::string bytes_text(double n) {
-  if (n >= 1e9) return format("%.1f GB", n / 1e9);
-  if (n >= 1e6) return format("%.1f MB", n / 1e6);
-  return format("%.0f kB", n / 1e3);
+  return n >= 1 << 20 ? format("%.3g MiB", n / (1 << 20)) : format("%.3g KiB", n / (1 << 10));
 }
 
 std::string format(const char* pattern, ...) {

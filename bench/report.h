@@ -39,7 +39,7 @@ std::string to_html(const std::vector<Row>& rows, const Machine& machine);
 /// The operations that have shapes to plot, in the order of the rows.
 std::vector<std::string> plotted_ops(const std::vector<Row>& rows);
 
-/// n bytes as "16.8 MB".
+/// n bytes as "32 KiB", "35.8 MiB".
 std::string bytes_text(double n);
 /// printf into a string.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);

@@ -94,7 +94,10 @@ struct Shape {
   /// "128x768x768"
   std::string text() const {
     std::string out;
-    for (std::int64_t d : dims) out += (out.empty() ? "" : "x") + std::to_string(d);
+    for (std::int64_t d : dims) {
+      if (!out.empty()) out += 'x';
+      out += std::to_string(d);
+    }
     return out;
   }
 };

@@ -21,7 +21,7 @@ std::string quotient(const Series& a, const Series& b) {
 std::string quotient_with_spread(const Series& a, const Series& b) {
   if (a.empty() || b.empty()) return "-";
   const Stat s = stat(ratio(a, b));
-  return format("%.2f (%.2f-%.2f)", s.median, s.low, s.high);
+  return format(s.high < 10 ? "%.2f (%.2f-%.2f)" : "%.1f (%.1f-%.1f)", s.median, s.low, s.high);
 }
 
 const char* exactness(const Row& row) { return row.exact ? "yes" : "NO"; }
