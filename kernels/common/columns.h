@@ -19,56 +19,68 @@ constexpr bool folds_output_scale(const EpilogueSpec& spec) {
          spec.activation != Activation::silu;
 }
 
-/// Values j .. j + width - 1 of a column parameter; 0 beyond the last column.
-template <class S, class T>
-NARROW_INLINE auto load_columns(const T* p, int stride, int j, int cols) {
-  if (j >= cols) return S::broadcast(T{0});
-  if (stride == 0) return S::broadcast(*p);
-  return cols - j >= S::width ? S::load(p + j) : S::load(p + j, cols - j);
+/// out = f(p) for all columns, 0 beyond them; no p stands for zeros, stride 0 for one value. `f` works on vectors.
+template <class S, class T, class Function>
+NARROW_INLINE void for_columns(const T* p, int stride, int cols, T* out, Function f) {
+  int j = 0;
+  if (!p || stride == 0) {
+    const auto value = f(S::broadcast(p ? *p : T{0}));
+    for (; j < max_tile_cols; j += S::width) S::store(out + j, value);
+  } else {
+    for (; cols - j >= S::width; j += S::width) S::store(out + j, f(S::load(p + j)));
+    if (j < cols) {
+      S::store(out + j, f(S::load(p + j, cols - j)));
+      j += S::width;
+    }
+    for (; j < max_tile_cols; j += S::width) S::store(out + j, S::broadcast(T{0}));
+  }
+}
+
+template <class S>
+NARROW_INLINE void prepare_sums(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns) {
+  using I = typename S::I;
+  const auto as_is = [](I x) NARROW_LAMBDA { return x; };
+  for_columns<S>(source.bias_s32, 1, cols, columns->init, as_is);
+  if (spec.row_zero_point || spec.a_zero_point) for_columns<S>(source.sum, 1, cols, columns->sum, as_is);
+  if (!spec.row_zero_point && spec.a_zero_point) {
+    const I a_zero_point = S::broadcast(spec.a_zero_point);
+    for (int j = 0; j < cols; j += S::width)
+      S::store(columns->init + j, S::sub(S::load(columns->init + j), S::mul(a_zero_point, S::load(columns->sum + j))));
+  }
+  columns->has_zero_point = source.zero_point != nullptr;
+  if (source.zero_point) for_columns<S>(source.zero_point, source.zero_point_stride, cols, columns->zero_point, as_is);
+  if (spec.requantize == Requantize::fixed_point) {
+    for_columns<S>(source.multiplier, source.multiplier_stride, cols, columns->multiplier, as_is);
+    for_columns<S>(source.shift, source.multiplier_stride, cols, columns->shift, as_is);
+  }
+}
+
+template <class S>
+NARROW_INLINE void prepare_scales(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns) {
+  using F = typename S::F;
+  // Factors of 1 change nothing.
+  const F a_scale = S::broadcast(spec.row_scale ? 1.0f : spec.a_scale);
+  const F c_inverse = S::broadcast(folds_output_scale(spec) ? spec.c_inverse : 1.0f);
+  const F largest = S::broadcast(0x1.fffffep127f), lowest = S::broadcast(-0x1.fffffep127f);
+  const auto finite = [&](F x) NARROW_LAMBDA { return S::min(largest, S::max(lowest, x)); };
+  for_columns<S>(source.scale, source.scale_stride, cols, columns->scale,
+                 [&](F x) NARROW_LAMBDA { return finite(a_scale * x * c_inverse); });
+  for_columns<S>(source.bias_f32, 1, cols, columns->bias, [&](F x) NARROW_LAMBDA { return x * c_inverse; });
+  if (source.bias_f32 && folds_output_scale(spec)) {
+    // With finite scales, only a NaN in the bias makes a NaN. It would quantize to the zero point, and so does 0 * sum + 0:
+    // no tile has to look for it.
+    for (int j = 0; j < cols; j += S::width) {
+      const F bias = S::load(columns->bias + j), nan_or_zero = finite(bias) - finite(bias);
+      S::store(columns->scale + j, S::nan_to_zero(S::load(columns->scale + j) + nan_or_zero));
+      S::store(columns->bias + j, S::nan_to_zero(bias));
+    }
+  }
 }
 
 template <class S>
 void prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns) {
-  using I = typename S::I;
-  using F = typename S::F;
-  columns->has_zero_point = source.zero_point != nullptr;
-  const bool folded = folds_output_scale(spec);
-  const int32_t a_zero_point = spec.row_zero_point ? 0 : spec.a_zero_point;
-
-  for (int j = 0; j < max_tile_cols; j += S::width) {
-    I init = source.bias_s32 ? load_columns<S>(source.bias_s32, 1, j, cols) : S::broadcast(int32_t{0});
-    if (a_zero_point)
-      init = S::sub(init, S::mul(S::broadcast(a_zero_point), load_columns<S>(source.sum, 1, j, cols)));
-    S::store(columns->init + j, init);
-    if (spec.row_zero_point) S::store(columns->sum + j, load_columns<S>(source.sum, 1, j, cols));
-    if (source.zero_point)
-      S::store(columns->zero_point + j, load_columns<S>(source.zero_point, source.zero_point_stride, j, cols));
-
-    if (spec.c == Type::s32) continue;
-    if (spec.requantize == Requantize::fixed_point) {
-      S::store(columns->multiplier + j, load_columns<S>(source.multiplier, source.multiplier_stride, j, cols));
-      S::store(columns->shift + j, load_columns<S>(source.shift, source.multiplier_stride, j, cols));
-      continue;
-    }
-    F scale = load_columns<S>(source.scale, source.scale_stride, j, cols);
-    F bias = source.bias_f32 ? load_columns<S>(source.bias_f32, 1, j, cols) : S::broadcast(0.0f);
-    if (!spec.row_scale) scale = S::broadcast(spec.a_scale) * scale;
-    if (folded) {
-      scale = scale * S::broadcast(spec.c_inverse);
-      bias = bias * S::broadcast(spec.c_inverse);
-    }
-    const F largest = S::broadcast(0x1.fffffep127f), lowest = S::broadcast(-0x1.fffffep127f);
-    scale = S::min(largest, S::max(lowest, scale));
-    if (folded) {
-      // With finite scales, only a NaN in the bias makes a NaN. It would quantize to the zero point, as does 0 * sum + 0, so
-      // no tile has to look for it.
-      const F finite_or_nan = S::min(largest, S::max(lowest, bias));
-      scale = S::nan_to_zero(scale + (finite_or_nan - finite_or_nan));
-      bias = S::nan_to_zero(bias);
-    }
-    S::store(columns->scale + j, scale);
-    S::store(columns->bias + j, bias);
-  }
+  prepare_sums<S>(spec, source, cols, columns);
+  if (spec.c != Type::s32 && spec.requantize != Requantize::fixed_point) prepare_scales<S>(spec, source, cols, columns);
 }
 
 }  // namespace

@@ -66,14 +66,18 @@ NARROW_INLINE void load_sums(const EpilogueArgs& args, int i, int j, typename S:
 }
 
 template <class S, class T>
+NARROW_INLINE typename S::F residual_to_float(const EpilogueSpec& spec, T x) {
+  if constexpr (std::is_same_v<T, typename S::I>)
+    return S::to_float(S::sub(x, S::broadcast(spec.residual_zero_point))) * S::broadcast(spec.residual_scale);
+  else
+    return x;
+}
+
+template <class S, class T>
 NARROW_INLINE void load_residual_row(const EpilogueSpec& spec, const void* p, int cols, float* out) {
   for (int j = 0; j < cols; j += S::width) {
     const T* from = static_cast<const T*>(p) + j;
-    const auto loaded = cols - j < S::width ? S::load(from, cols - j) : S::load(from);
-    if constexpr (sizeof(T) == 1)
-      S::store(out + j, S::to_float(S::sub(loaded, S::broadcast(spec.residual_zero_point))) * S::broadcast(spec.residual_scale));
-    else
-      S::store(out + j, loaded);
+    S::store(out + j, residual_to_float<S>(spec, cols - j < S::width ? S::load(from, cols - j) : S::load(from)));
   }
 }
 
@@ -105,12 +109,33 @@ NARROW_INLINE void dequantize(const EpilogueArgs& args, int i, int j, const type
   unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = S::fma(y[v], scale[v], bias[v]); });
 }
 
-template <class S, int vectors>
+template <class T>
+inline constexpr Type type_of = Type::none;
+template <>
+inline constexpr Type type_of<float> = Type::f32;
+template <>
+inline constexpr Type type_of<Bf16> = Type::bf16;
+template <>
+inline constexpr Type type_of<F16> = Type::f16;
+template <>
+inline constexpr Type type_of<int8_t> = Type::s8;
+template <>
+inline constexpr Type type_of<uint8_t> = Type::u8;
+
+/// T is the type of C; a residual of the same type, the usual one, takes the short way.
+template <class S, class T, int vectors>
 NARROW_INLINE void add_residual(const EpilogueArgs& args, int i, int j, int count, typename S::F (&y)[vectors]) {
-  const ptrdiff_t size = is_8bit(args.spec->residual) ? 1 : args.spec->residual == Type::f32 ? 4 : 2;
-  const char* from = static_cast<const char*>(args.residual) + i * args.residual_stride + j * size;
+  const EpilogueSpec& spec = *args.spec;
+  const char* from = static_cast<const char*>(args.residual) + i * args.residual_stride;
+  if (vectors == 4 && spec.residual == type_of<T>) {
+    unroll<vectors>([&](auto v) NARROW_LAMBDA {
+      y[v] = y[v] + residual_to_float<S>(spec, S::load(reinterpret_cast<const T*>(from) + j + v * S::width));
+    });
+    return;
+  }
+  const int size = is_8bit(spec.residual) ? 1 : spec.residual == Type::f32 ? 4 : 2;
   float residual[vectors * S::width];
-  load_residual<S>(*args.spec, from, vectors == 1 ? count : vectors * S::width, residual);
+  load_residual<S>(spec, from + j * size, vectors == 1 ? count : vectors * S::width, residual);
   unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = y[v] + S::load(residual + v * S::width); });
 }
 
@@ -137,9 +162,10 @@ NARROW_INLINE void float_tile(const EpilogueArgs args) {  // a copy, that no sto
       if constexpr (general) {
         if (spec.accumulate)
           unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = y[v] + load_vector<S, vectors>(c, v, count); });
-        if (spec.residual != Type::none) add_residual<S>(args, i, j, count, y);
+        if (spec.residual != Type::none) add_residual<S, T>(args, i, j, count, y);
       }
-      unroll<vectors>([&](auto v) NARROW_LAMBDA { store_vector<S, vectors>(c, activation(y[v]), v, count); });
+      activation(y);
+      unroll<vectors>([&](auto v) NARROW_LAMBDA { store_vector<S, vectors>(c, y[v], v, count); });
     }
   });
 }
@@ -206,10 +232,10 @@ NARROW_INLINE void quantized_tile(const EpilogueArgs args) {
       typename S::I q[vectors];
       dequantize<S, general>(args, i, j, scale, bias, y);
       if constexpr (general) {
-        if (spec.residual != Type::none) add_residual<S>(args, i, j, count, y);
+        if (spec.residual != Type::none) add_residual<S, T>(args, i, j, count, y);
       }
+      activation(y);
       unroll<vectors>([&](auto v) NARROW_LAMBDA {
-        y[v] = activation(y[v]);
         if constexpr (general) y[v] = S::nan_to_zero(y[v] * inverse);
         q[v] = S::to_int(S::min(y[v], limit));
       });

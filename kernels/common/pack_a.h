@@ -1,8 +1,8 @@
 // Rows of A in the form that a kernel reads: integers shifted to its element type, floats quantized row by row, k padded.
 //
 // A float row is read twice, first for its range, then, from the cache, to be quantized. The range is found on the bits, in two
-// operations a vector: as signed integers, floats that are not negative are in order, and as unsigned ones, those with the
-// sign set are, by magnitude, above all others. NaN and infinity come out beyond every finite value, so the same maximum tells
+// operations a vector: as signed integers, floats that are not negative (or magnitudes) are in order, and as unsigned ones,
+// those with the sign set are, by magnitude, above all others. NaN and infinity come out beyond every finite value, so the same maximum tells
 // that a row has them; only then is the range taken again without them, and the second pass looks for them.
 #pragma once
 
@@ -32,7 +32,7 @@ struct PackedElement<Type::s16> {
   using T = int16_t;
 };
 
-/// The least and greatest of 0 and the finite values of a row.
+/// The least and greatest of 0 and the finite values of a row; for symmetric quantization lo = 0 and hi the largest magnitude.
 struct RowRange {
   float lo, hi;
   bool finite;
@@ -43,7 +43,7 @@ NARROW_INLINE typename S::F nonfinite_to_zero(typename S::F x) {
   return S::nan_to_zero(x + (x - x));
 }
 
-template <class S, bool finite, class Source>
+template <class S, Dynamic dynamic, bool finite, class Source>
 NARROW_INLINE RowRange range_of(const Source* x, ptrdiff_t k) {
   using I = typename S::I;
   constexpr int unrolled = 4;
@@ -51,8 +51,12 @@ NARROW_INLINE RowRange range_of(const Source* x, ptrdiff_t k) {
   unroll<unrolled>([&](auto u) NARROW_LAMBDA { hi[u] = lo[u] = S::broadcast(int32_t{0}); });
   auto take = [&](auto u, typename S::F value) NARROW_LAMBDA {
     const I bits = S::bits(finite ? value : nonfinite_to_zero<S>(value));
-    hi[u] = S::max_signed(hi[u], bits);
-    lo[u] = S::max_unsigned(lo[u], bits);
+    if constexpr (dynamic == Dynamic::symmetric) {
+      hi[u] = S::max_signed(hi[u], S::bit_and(bits, S::broadcast(INT32_MAX)));
+    } else {
+      hi[u] = S::max_signed(hi[u], bits);
+      lo[u] = S::max_unsigned(lo[u], bits);
+    }
   };
   ptrdiff_t j = 0;
   for (; k - j >= unrolled * S::width; j += unrolled * S::width)
@@ -63,7 +67,8 @@ NARROW_INLINE RowRange range_of(const Source* x, ptrdiff_t k) {
     hi[0] = S::max_signed(hi[0], hi[u + 1]);
     lo[0] = S::max_unsigned(lo[0], lo[u + 1]);
   });
-  const uint32_t top = static_cast<uint32_t>(S::reduce_max_signed(hi[0])), bottom = S::reduce_max_unsigned(lo[0]);
+  const uint32_t top = static_cast<uint32_t>(S::reduce_max_signed(hi[0]));
+  const uint32_t bottom = dynamic == Dynamic::symmetric ? 0 : S::reduce_max_unsigned(lo[0]);
   return {bottom > 0x80000000 ? bits_float(bottom) : 0.0f, bits_float(top), top < 0x7f800000 && bottom < 0xff800000};
 }
 
@@ -75,10 +80,9 @@ struct RowQuantization {
   NARROW_INLINE RowQuantization(Dynamic dynamic, RowRange range) : scale(1), inverse(1), zero_point(0) {
     constexpr float zero = 0x1p-118f;  // a range below this counts as none: its scale would not be a normal number
     if (dynamic == Dynamic::symmetric) {
-      const float largest = range.hi > -range.lo ? range.hi : -range.lo;
-      if (largest < zero) return;
-      scale = largest / 127.0f;
-      inverse = 127.0f / largest;
+      if (range.hi < zero) return;
+      scale = range.hi / 127.0f;
+      inverse = 127.0f / range.hi;
     } else {
       const float half = range.hi * 0.5f - range.lo * 0.5f;  // the range itself may be beyond the largest float
       if (half < zero) return;
@@ -161,6 +165,16 @@ void pack_integer_rows(const PackAArgs& args) {
   }
 }
 
+template <class S, Dynamic dynamic, class Source>
+NARROW_INLINE RowRange finite_range_of(const Source* x, ptrdiff_t k) {
+  RowRange range = range_of<S, dynamic, true>(x, k);
+  if (!range.finite) {
+    range = range_of<S, dynamic, false>(x, k);
+    range.finite = false;
+  }
+  return range;
+}
+
 template <class S, Type packed, int row_group, int kr, class Source>
 void pack_float_rows(const PackAArgs& args) {
   using T = typename PackedElement<packed>::T;
@@ -168,14 +182,13 @@ void pack_float_rows(const PackAArgs& args) {
   const int offset = symmetric ? a_offset(Type::s8, packed) : a_offset(Type::u8, packed);
   for (int i = 0; i < args.rows; ++i) {
     const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
-    RowRange range = range_of<S, true>(x, args.k);
-    const bool finite = range.finite;
-    if (!finite) range = range_of<S, false>(x, args.k);
+    const RowRange range =
+        symmetric ? finite_range_of<S, Dynamic::symmetric>(x, args.k) : finite_range_of<S, Dynamic::asymmetric>(x, args.k);
     const RowQuantization q(args.dynamic, range);
     const typename S::template Narrow<T> narrow(q.zero_point + offset, (symmetric ? -127 : 0) + offset,
                                                 (symmetric ? 127 : 255) + offset);
     write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {
-      if (finite)
+      if (range.finite)
         quantize<S, true>(x + first, count, q.inverse, narrow, out);
       else
         quantize<S, false>(x + first, count, q.inverse, narrow, out);
