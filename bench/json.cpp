@@ -31,7 +31,7 @@ class Object {
     const Stat s = stat(series);
     real(name, s.median / unit);
     raw((std::string(name) + "_quartiles").c_str(),
-        series.empty() ? "null" : "[" + number(s.low / unit) + ", " + number(s.high / unit) + "]");
+        series.empty() ? "null" : format("[%s, %s]", number(s.low / unit).c_str(), number(s.high / unit).c_str()));
   }
   std::string text() const { return "{" + text_ + "}"; }
 

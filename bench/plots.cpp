@@ -41,7 +41,8 @@ class Svg {
   void text(double x, double y, const std::string& what, const char* anchor = "start", double angle = 0, int size = 11) {
     text_ += format("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\"", x, y, anchor, size);
     if (angle != 0) text_ += format(" transform=\"rotate(%.0f %.1f %.1f)\"", angle, x, y);
-    text_ += ">" + escape_xml(what) + "</text>\n";
+    text_ += '>';
+    text_ += escape_xml(what) + "</text>\n";
   }
   std::string done() const { return text_ + "</svg>\n"; }
 
