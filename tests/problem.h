@@ -195,8 +195,15 @@ class Problem {
   }
 
   Guarded& a() { return a_; }
+  Guarded& c() { return c_; }
   Guarded& residual() { return residual_; }
-  /// Scales of the columns, which must outlive the problem.
+  Guarded& b() { return b_; }
+  /// One zero point for B, which must outlive the problem.
+  void set_zero_point(const std::int32_t* zero_point) {
+    weights_.zero_point = zero_point;
+    weights_.zero_point_per = Per::tensor;
+  }
+  /// Scales of the columns, likewise.
   void set_scales(const float* scale) {
     weights_.scale = scale;
     weights_.scale_per = Per::column;

@@ -50,22 +50,22 @@ inline float reference_clamp(float y, float lo, float hi) {
   return hi < above ? hi : above;
 }
 
-/// max(y, 0) - t tail(t), t = min(|y|, c), tail(t) = ((c - t) p(t))^8, p from its highest coefficient down.
+/// max(y, 0) - t tail(t) with t = |y| and tail(t) the eighth power of (c - t) p(-t); p from its highest coefficient down.
 template <std::size_t terms>
 float rectify_smoothly(float y, float c, const float (&p)[terms]) {
   if (std::isnan(y)) return y;
-  const float t = std::min(std::fabs(y), c);
+  const float u = std::max(-std::fabs(y), -c);
   float root = p[0];
-  for (std::size_t i = 1; i < terms; ++i) root = std::fmaf(root, t, p[i]);
-  root = root * (c - t);
+  for (std::size_t i = 1; i < terms; ++i) root = std::fmaf(root, u, p[i]);
+  root = root * (c + u);
   const float root2 = root * root, root4 = root2 * root2, tail = root4 * root4;
-  return std::fmaf(0.0f - t, tail, reference_relu(y));
+  return std::fmaf(u, tail, reference_relu(y));
 }
 
 inline float activate(const GemmDesc& d, float y) {
-  static constexpr float gelu[] = {0.000191649087f, -0.000778691727f, -0.00361269852f, 0.00964146852f, 0.150329188f};
-  static constexpr float silu[] = {-1.90383098e-10f, 1.23480071e-08f,  -3.05593971e-07f, 3.90161313e-06f, -2.76536412e-05f,
-                                   0.000100746271f,  -5.54700418e-05f, -0.000804164738f, 0.00040040008f,  0.0632423759f};
+  static constexpr float gelu[] = {0.000191649087f, 0.000778691727f, -0.00361269852f, -0.00964146852f, 0.150329188f};
+  static constexpr float silu[] = {1.90383098e-10f, 1.23480071e-08f, 3.05593971e-07f,  3.90161313e-06f, 2.76536412e-05f,
+                                   0.000100746271f, 5.54700418e-05f, -0.000804164738f, -0.00040040008f, 0.0632423759f};
   switch (d.activation) {
     case Activation::none:
       return y;

@@ -1,0 +1,274 @@
+// Every public call with every kind of bad argument: the documented code, a reason, and nothing written.
+#include <functional>
+#include <string>
+
+#include "tests/problem.h"
+#include "tests/tiers.h"
+
+namespace narrow::test {
+namespace {
+
+const float not_finite[] = {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN()};
+
+void expect_refused(const Status& s, Code code, const char* what) {
+  EXPECT_EQ(static_cast<int>(s.code), static_cast<int>(code)) << what << ": " << s.reason;
+  EXPECT_STRNE(s.reason, "") << what;
+}
+
+TEST(Arguments, AGoodStatusHasAnEmptyReason) {
+  Tier t;
+  const Status s = best_tier(Tier::generic, &t);
+  EXPECT_EQ(s.code, Code::ok);
+  EXPECT_STREQ(s.reason, "");
+}
+
+TEST(Arguments, OfWeights) {
+  const std::vector<std::int8_t> data(64);
+  const float scale[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+  const std::int32_t zero_point[8] = {};
+  struct Bad {
+    const char* what;
+    Code code;
+    std::function<void(WeightsDesc&)> change;
+    bool needs_values;  ///< the size query does not read these
+  };
+  float bad_scale[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+  std::int32_t low[8] = {}, high[8] = {};
+  low[7] = -129, high[7] = 128;
+  std::vector<Bad> all = {
+      {"negative k", Code::invalid_argument, [](WeightsDesc& d) { d.k = -1; }, false},
+      {"negative n", Code::invalid_argument, [](WeightsDesc& d) { d.n = -1; }, false},
+      {"short stride, nk", Code::invalid_argument, [](WeightsDesc& d) { d.stride = 7; }, false},
+      {"short stride, kn", Code::invalid_argument, [](WeightsDesc& d) { d.order = Order::kn, d.stride = 7; }, false},
+      {"negative stride", Code::invalid_argument, [](WeightsDesc& d) { d.stride = -8; }, false},
+      {"unknown order", Code::invalid_argument, [](WeightsDesc& d) { d.order = static_cast<Order>(7); }, false},
+      {"scale per row", Code::invalid_argument, [](WeightsDesc& d) { d.scale_per = Per::row; }, false},
+      {"zero point per row", Code::invalid_argument, [](WeightsDesc& d) { d.zero_point_per = Per::row; }, false},
+      {"f32 weights", Code::unsupported, [](WeightsDesc& d) { d.type = Type::f32; }, false},
+      {"u8 weights", Code::unsupported, [](WeightsDesc& d) { d.type = Type::u8; }, false},
+      {"no type", Code::unsupported, [](WeightsDesc& d) { d.type = Type::none; }, false},
+      {"k beyond the format", Code::overflow, [](WeightsDesc& d) { d.k = std::int64_t{1} << 24; }, false},
+      {"enormous k", Code::overflow, [](WeightsDesc& d) { d.k = INT64_MAX; }, false},
+      {"cap that is no tier", Code::invalid_argument, [](WeightsDesc& d) { d.cap = Cap(static_cast<Tier>(99)); }, false},
+      {"no data", Code::invalid_argument, [](WeightsDesc& d) { d.data = nullptr; }, true},
+      {"zero point -129", Code::invalid_argument, [&](WeightsDesc& d) { d.zero_point = low; }, true},
+      {"zero point 128", Code::invalid_argument, [&](WeightsDesc& d) { d.zero_point = high; }, true},
+  };
+  for (float value : not_finite)
+    all.push_back({"scale", Code::invalid_argument,
+                   [&, value](WeightsDesc& d) { bad_scale[7] = value, d.scale = bad_scale; }, true});
+
+  WeightsDesc good;
+  good.k = good.n = 8;
+  good.data = data.data();
+  good.scale = scale;
+  good.scale_per = good.zero_point_per = Per::column;
+  good.zero_point = zero_point;
+  std::size_t bytes = 0;
+  ASSERT_TRUE(Weights::packed_size(good, &bytes).ok());
+  Guarded buffer(bytes, Weights::alignment);
+  Weights weights;
+  for (const Bad& bad : all) {
+    WeightsDesc d = good;
+    bad.change(d);
+    std::size_t unused;
+    if (!bad.needs_values) expect_refused(Weights::packed_size(d, &unused), bad.code, bad.what);
+    expect_refused(Weights::pack(d, buffer.data(), bytes, &weights), bad.code, bad.what);
+    EXPECT_EQ(weights.blob(), nullptr) << bad.what;
+  }
+  expect_refused(Weights::packed_size(good, nullptr), Code::invalid_argument, "no size");
+  expect_refused(Weights::pack(good, nullptr, bytes, &weights), Code::invalid_argument, "no buffer");
+  expect_refused(Weights::pack(good, buffer.data(), bytes - 1, &weights), Code::invalid_argument, "small buffer");
+  expect_refused(Weights::pack(good, buffer.data(), 0, &weights), Code::invalid_argument, "empty buffer");
+  expect_refused(Weights::pack(good, buffer.data(), bytes, nullptr), Code::invalid_argument, "no result");
+  expect_refused(Weights::open(nullptr, bytes, &weights), Code::invalid_argument, "no blob");
+  ASSERT_TRUE(Weights::pack(good, buffer.data(), bytes, &weights).ok());
+  expect_refused(Weights::open(buffer.data(), bytes, nullptr), Code::invalid_argument, "no result");
+}
+
+TEST(Arguments, OfAPlan) {
+  Problem problem({.m = 2, .n = 6, .k = 8});
+  Weights weights;
+  ASSERT_TRUE(problem.pack(Cap(Tier::generic), &weights).ok());
+  const std::int32_t bias_s32[6] = {}, multiplier[6] = {1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30},
+                     shift[6] = {31, 31, 31, 31, 31, 31};
+  const float bias_f32[6] = {};
+  std::int32_t bad_multiplier[6], low_shift[6], high_shift[6];
+  std::copy(multiplier, multiplier + 6, bad_multiplier);
+  std::copy(shift, shift + 6, low_shift);
+  std::copy(shift, shift + 6, high_shift);
+  bad_multiplier[5] = (1 << 30) - 1, low_shift[5] = 0, high_shift[5] = 63;
+
+  GemmDesc s32, f32, s8, fixed;
+  s32.cap = f32.cap = s8.cap = fixed.cap = Tier::generic;
+  f32.c = Type::f32;
+  s8.c = fixed.c = Type::s8;
+  fixed.requantize = Requantize::fixed_point;
+  fixed.multiplier = multiplier;
+  fixed.shift = shift;
+  fixed.multiplier_per = Per::column;
+  Gemm plan;
+  for (const GemmDesc& d : {s32, f32, s8, fixed}) ASSERT_TRUE(Gemm::plan(d, weights, &plan).ok());
+
+  struct Bad {
+    const char* what;
+    const GemmDesc& base;
+    Code code;
+    std::function<void(GemmDesc&)> change;
+  };
+  const Code invalid = Code::invalid_argument;
+  std::vector<Bad> all = {
+      {"a of type none", s32, Code::unsupported, [](GemmDesc& d) { d.a = Type::none; }},
+      {"a of type s32", s32, Code::unsupported, [](GemmDesc& d) { d.a = Type::s32; }},
+      {"a of type s16", s32, Code::unsupported, [](GemmDesc& d) { d.a = Type::s16; }},
+      {"c of type none", s32, Code::unsupported, [](GemmDesc& d) { d.c = Type::none; }},
+      {"c of type s16", s32, Code::unsupported, [](GemmDesc& d) { d.c = Type::s16; }},
+      {"unknown dynamic", f32, invalid, [](GemmDesc& d) { d.a = Type::f32, d.dynamic = static_cast<Dynamic>(2); }},
+      {"a_scale per column", f32, invalid, [](GemmDesc& d) { d.a_scale_per = Per::column; }},
+      {"a_zero_point per column", f32, invalid, [](GemmDesc& d) { d.a_zero_point_per = Per::column; }},
+      {"zero point 256 of u8", s32, invalid, [](GemmDesc& d) { d.a_zero_point = 256; }},
+      {"zero point -1 of u8", s32, invalid, [](GemmDesc& d) { d.a_zero_point = -1; }},
+      {"zero point 128 of s8", s32, invalid, [](GemmDesc& d) { d.a = Type::s8, d.a_zero_point = 128; }},
+      {"zero point -129 of s8", s32, invalid, [](GemmDesc& d) { d.a = Type::s8, d.a_zero_point = -129; }},
+      {"two biases", f32, invalid, [&](GemmDesc& d) { d.bias_s32 = bias_s32, d.bias_f32 = bias_f32; }},
+      {"f32 bias of s32", s32, invalid, [&](GemmDesc& d) { d.bias_f32 = bias_f32; }},
+      {"f32 bias of fixed_point", fixed, invalid, [&](GemmDesc& d) { d.bias_f32 = bias_f32; }},
+      {"accumulate into s8", s8, invalid, [](GemmDesc& d) { d.accumulate = true; }},
+      {"residual of s32", s32, invalid, [](GemmDesc& d) { d.residual = Type::f32; }},
+      {"residual of fixed_point", fixed, invalid, [](GemmDesc& d) { d.residual = Type::s8; }},
+      {"residual of type s32", f32, invalid, [](GemmDesc& d) { d.residual = Type::s32; }},
+      {"residual zero point", f32, invalid, [](GemmDesc& d) { d.residual = Type::u8, d.residual_zero_point = 256; }},
+      {"residual zero point", f32, invalid, [](GemmDesc& d) { d.residual = Type::s8, d.residual_zero_point = -129; }},
+      {"relu of s32", s32, invalid, [](GemmDesc& d) { d.activation = Activation::relu; }},
+      {"gelu of fixed_point", fixed, invalid, [](GemmDesc& d) { d.activation = Activation::gelu; }},
+      {"leaky relu of fixed_point", fixed, invalid, [](GemmDesc& d) { d.activation = Activation::leaky_relu; }},
+      {"unknown activation", f32, invalid, [](GemmDesc& d) { d.activation = static_cast<Activation>(6); }},
+      {"lo > hi", f32, invalid, [](GemmDesc& d) { d.activation = Activation::clamp, d.lo = 1, d.hi = 0.5f; }},
+      {"NaN as lo", f32, invalid, [](GemmDesc& d) { d.activation = Activation::clamp, d.lo = not_finite[2]; }},
+      {"NaN as hi", f32, invalid, [](GemmDesc& d) { d.activation = Activation::clamp, d.hi = not_finite[2]; }},
+      {"c_scale 0", s8, invalid, [](GemmDesc& d) { d.c_scale = 0; }},
+      {"negative c_scale", s8, invalid, [](GemmDesc& d) { d.c_scale = -1; }},
+      {"c zero point of s8", s8, invalid, [](GemmDesc& d) { d.c_zero_point = 128; }},
+      {"c zero point of u8", s8, invalid, [](GemmDesc& d) { d.c = Type::u8, d.c_zero_point = -1; }},
+      {"unknown requantization", s8, invalid, [](GemmDesc& d) { d.requantize = static_cast<Requantize>(2); }},
+      {"fixed_point of f32", fixed, invalid, [](GemmDesc& d) { d.c = Type::f32; }},
+      {"no multiplier", fixed, invalid, [](GemmDesc& d) { d.multiplier = nullptr; }},
+      {"no shift", fixed, invalid, [](GemmDesc& d) { d.shift = nullptr; }},
+      {"small multiplier", fixed, invalid, [&](GemmDesc& d) { d.multiplier = bad_multiplier; }},
+      {"shift 0", fixed, invalid, [&](GemmDesc& d) { d.shift = low_shift; }},
+      {"shift 63", fixed, invalid, [&](GemmDesc& d) { d.shift = high_shift; }},
+      {"multiplier per row", fixed, invalid, [](GemmDesc& d) { d.multiplier_per = Per::row; }},
+      {"cap that is no tier", s32, invalid, [](GemmDesc& d) { d.cap = Cap(static_cast<Tier>(99)); }},
+  };
+  for (float value : not_finite) {
+    all.push_back({"a_scale", f32, invalid, [=](GemmDesc& d) { d.a_scale = value; }});
+    all.push_back({"c_scale", s8, invalid, [=](GemmDesc& d) { d.c_scale = value; }});
+    all.push_back({"residual_scale", f32, invalid, [=](GemmDesc& d) { d.residual = Type::s8, d.residual_scale = value; }});
+    all.push_back({"slope", f32, invalid, [=](GemmDesc& d) { d.activation = Activation::leaky_relu, d.slope = value; }});
+  }
+  for (const Bad& bad : all) {
+    GemmDesc d = bad.base;
+    bad.change(d);
+    expect_refused(Gemm::plan(d, weights, &plan), bad.code, bad.what);
+    expect_refused(gemm(d, weights, problem.args(), nullptr, 0), bad.code, bad.what);
+  }
+  expect_refused(Gemm::plan(s32, weights, nullptr), invalid, "no result");
+  expect_refused(Gemm::plan(s32, Weights{}, &plan), invalid, "no weights");
+}
+
+TEST(Arguments, OfARun) {
+  Problem problem({.m = 4, .n = 6, .k = 8, .a = Type::s8, .a_zero_point = Given::each, .a_scale = Given::each, .c = Type::f32,
+                   .residual = Type::f32});
+  Weights weights;
+  Gemm plan;
+  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
+  ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+  std::vector<float> bad_scale(4, 1.0f);
+  std::vector<std::int32_t> bad_zero_point(4, 0);
+  struct Bad {
+    const char* what;
+    std::function<void(GemmArgs&)> change;
+  };
+  std::vector<Bad> all = {
+      {"negative m", [](GemmArgs& g) { g.m = -1; }},
+      {"no a", [](GemmArgs& g) { g.a = nullptr; }},
+      {"no c", [](GemmArgs& g) { g.c = nullptr; }},
+      {"short a_stride", [](GemmArgs& g) { g.a_stride = 7; }},
+      {"negative a_stride", [](GemmArgs& g) { g.a_stride = -8; }},
+      {"short c_stride", [](GemmArgs& g) { g.c_stride = 5; }},
+      {"no residual", [](GemmArgs& g) { g.residual = nullptr; }},
+      {"short residual_stride", [](GemmArgs& g) { g.residual_stride = 5; }},
+      {"no a_scale", [](GemmArgs& g) { g.a_scale = nullptr; }},
+      {"no a_zero_point", [](GemmArgs& g) { g.a_zero_point = nullptr; }},
+      {"zero point 128", [&](GemmArgs& g) { bad_zero_point[3] = 128, g.a_zero_point = bad_zero_point.data(); }},
+      {"zero point -129", [&](GemmArgs& g) { bad_zero_point[3] = -129, g.a_zero_point = bad_zero_point.data(); }},
+  };
+  for (float value : not_finite)
+    all.push_back({"a_scale", [&, value](GemmArgs& g) { bad_scale[3] = value, g.a_scale = bad_scale.data(); }});
+
+  Guarded scratch(plan.scratch_size(4), Gemm::scratch_alignment);
+  problem.expected();
+  for (const Bad& bad : all) {
+    GemmArgs args = problem.args();
+    bad.change(args);
+    expect_refused(plan.run(args, scratch.data(), scratch.size()), Code::invalid_argument, bad.what);
+    expect_refused(plan.run(args), Code::invalid_argument, bad.what);
+    const GemmArgs items[] = {problem.args(1), args};
+    expect_refused(plan.run_batch(items, 2, scratch.data(), scratch.size()), Code::invalid_argument, bad.what);
+    expect_refused(plan.run_strided(args, 1, 0, 0, 0, scratch.data(), scratch.size()), Code::invalid_argument, bad.what);
+    expect_refused(gemm(problem.desc(), weights, args, scratch.data(), scratch.size()), Code::invalid_argument, bad.what);
+    EXPECT_TRUE(problem.compare("nothing", 0)) << bad.what;
+  }
+
+  ASSERT_GT(scratch.size(), 0u);  // rows have zero points and scales of their own
+  const GemmArgs args = problem.args();
+  expect_refused(plan.run(args, scratch.data(), scratch.size() - 1), Code::scratch_too_small, "small scratch");
+  expect_refused(plan.run(args, scratch.data(), 0), Code::scratch_too_small, "empty scratch");
+  expect_refused(plan.run(args, nullptr, scratch.size()), Code::invalid_argument, "no scratch");
+  expect_refused(plan.run_batch(&args, 1, scratch.data(), 0), Code::scratch_too_small, "small scratch");
+  expect_refused(plan.run_batch(&args, -1, scratch.data(), scratch.size()), Code::invalid_argument, "negative count");
+  expect_refused(plan.run_batch(nullptr, 1, scratch.data(), scratch.size()), Code::invalid_argument, "no items");
+  expect_refused(plan.run_strided(args, -1, 0, 0, 0, scratch.data(), scratch.size()), Code::invalid_argument, "negative count");
+  expect_refused(Gemm{}.run(args), Code::invalid_argument, "run before plan");
+  EXPECT_TRUE(problem.compare("nothing", 0));
+  EXPECT_TRUE(plan.run_batch(nullptr, 0, scratch.data(), scratch.size()).ok());
+  EXPECT_EQ(Gemm{}.scratch_size(5), 0u);
+}
+
+/// Where nothing is read or written, no pointer is needed.
+TEST(Arguments, EmptyProductsNeedNoPointers) {
+  Problem problem({.m = 1, .n = 6, .k = 8});
+  Weights weights;
+  Gemm plan;
+  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
+  ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+  EXPECT_TRUE(plan.run(GemmArgs{}, nullptr, 0).ok());
+  WeightsDesc none;
+  std::size_t bytes = 0;
+  ASSERT_TRUE(Weights::packed_size(none, &bytes).ok());
+  Guarded blob(bytes, Weights::alignment);
+  EXPECT_TRUE(Weights::pack(none, blob.data(), bytes, &weights).ok());
+  EXPECT_EQ(weights.n(), 0);
+}
+
+/// NARROW_VERBOSE=1, and nothing else, makes a run print one line.
+TEST(Arguments, VerboseIsAskedFor) {
+  Problem problem({.m = 2, .n = 6, .k = 8});
+  Weights weights;
+  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
+  for (const char* value : {"0", "", "1"}) {
+    setenv("NARROW_VERBOSE", value, 1);
+    Gemm plan;
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    testing::internal::CaptureStderr();
+    EXPECT_TRUE(plan.run(problem.args()).ok());
+    const std::string text = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), value[0] == '1' ? 1 : 0) << text;
+    EXPECT_EQ(text.find(plan.info().kernel) != std::string::npos, value[0] == '1') << text;
+  }
+  unsetenv("NARROW_VERBOSE");
+}
+
+}  // namespace
+}  // namespace narrow::test

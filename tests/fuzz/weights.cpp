@@ -1,0 +1,91 @@
+// Any bytes as a packed blob: refused with a reason, or a view that a product can use without leaving the blob.
+//
+// Random bytes do not get past the checksums, so these are set right for most inputs: an input is what follows a mode byte
+// and may replace parts of a blob that pack wrote.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "src/hash.h"
+#include "src/weights.h"
+#include "tests/guarded.h"
+
+namespace {
+
+using namespace narrow;
+
+std::vector<unsigned char> packed_blob() {
+  std::vector<std::int8_t> data(7 * 9, 3);
+  WeightsDesc desc;
+  desc.k = 9;
+  desc.n = 7;
+  desc.data = data.data();
+  desc.cap = Tier::generic;
+  std::size_t bytes = 0;
+  Weights weights;
+  if (!Weights::packed_size(desc, &bytes).ok()) std::abort();
+  test::Guarded buffer(bytes, Weights::alignment);
+  if (!Weights::pack(desc, buffer.data(), bytes, &weights).ok()) std::abort();
+  return {buffer.data(), buffer.data() + bytes};
+}
+
+void use(const Weights& weights) {
+  if (weights.k() > 4096 || weights.n() > 4096) return;
+  GemmDesc desc;
+  desc.c = Type::f32;
+  Gemm plan;
+  const Status planned = Gemm::plan(desc, weights, &plan);
+  if (!planned.ok()) {
+    if (*planned.reason == '\0') std::abort();
+    return;
+  }
+  constexpr std::int64_t m = 3;
+  const std::vector<std::uint8_t> a(static_cast<std::size_t>(m * weights.k()), 200);
+  std::vector<float> c(static_cast<std::size_t>(m * weights.n()));
+  GemmArgs args;
+  args.m = m;
+  args.a = a.data();
+  args.a_stride = weights.k();
+  args.c = c.data();
+  args.c_stride = weights.n();
+  if (!plan.run(args).ok()) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const std::vector<unsigned char> good = packed_blob();
+  if (size == 0) return 0;
+  const int mode = data[0];
+  ++data, --size;
+
+  std::vector<unsigned char> bytes;
+  if (mode & 1) {
+    bytes.assign(data, data + size);
+  } else {
+    // Pairs of (offset, value) change the good blob; what is left says how much of it is there.
+    bytes = good;
+    for (; size >= 3; data += 3, size -= 3) bytes[(data[0] | data[1] << 8) % bytes.size()] = data[2];
+    if (size == 2) bytes.resize((data[0] | data[1] << 8) % (bytes.size() + 1));
+  }
+  if ((mode & 2) && bytes.size() >= sizeof(BlobHeader)) {
+    BlobHeader header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    std::memcpy(header.magic, good.data(), sizeof header.magic);
+    header.header_hash = hash(&header, offsetof(BlobHeader, header_hash), 0);
+    std::memcpy(bytes.data(), &header, sizeof header);
+  }
+  test::Guarded blob(bytes.size(), Weights::alignment);
+  if (!bytes.empty()) std::memcpy(blob.data(), bytes.data(), bytes.size());
+  blob.make_read_only();
+
+  Weights weights;
+  const Status opened = Weights::open(blob.data(), bytes.size(), &weights);
+  if (opened.ok())
+    use(weights);
+  else if (*opened.reason == '\0')
+    std::abort();
+  return 0;
+}

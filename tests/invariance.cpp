@@ -1,0 +1,159 @@
+// The same bits however the work is cut: rows one at a time, threads and schedules of any kind, batches.
+#include "tests/parallels.h"
+#include "tests/problem.h"
+#include "tests/tiers.h"
+
+namespace narrow::test {
+namespace {
+
+class Invariance : public TierTest {};
+NARROW_FOR_EACH_TIER(Invariance);
+
+std::vector<Case> cases() {
+  return {
+      {.m = 21, .n = 75, .k = 130, .a = Type::u8, .a_zero_point = Given::each, .c = Type::s32, .bias = Bias::s32},
+      {.m = 21, .n = 75, .k = 130, .a = Type::f32, .dynamic = Dynamic::asymmetric, .b_zero_point = Given::each,
+       .b_scale = Given::each, .c = Type::bf16, .bias = Bias::f32, .accumulate = true, .activation = Activation::gelu},
+      {.m = 21, .n = 75, .k = 130, .a = Type::s8, .a_scale = Given::each, .b_scale = Given::each, .c = Type::s8,
+       .residual = Type::u8, .activation = Activation::relu},
+      {.m = 13, .n = 300, .k = 1000, .a = Type::bf16, .b_scale = Given::tensor, .c = Type::f32, .pad = 3},
+      {.m = 3, .n = 35, .k = 9000, .a = Type::s8, .c = Type::s32, .accumulate = true},   // few tiles, long k
+      {.m = 1, .n = 130, .k = 9000, .a = Type::u8, .b_zero_point = Given::tensor, .c = Type::f32},
+  };
+}
+
+/// The last row of a product of m rows is that row's own product.
+TEST_P(Invariance, OfRows) {
+  for (const Case& c : cases()) {
+    Problem problem(c);
+    Weights weights;
+    Gemm plan;
+    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+    problem.desc().cap = GetParam();
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    for (std::int64_t m = 1; m <= c.m; ++m) ASSERT_TRUE(problem.check(plan, m));
+  }
+}
+
+TEST_P(Invariance, OfThreadsAndSchedules) {
+  for (const Case& c : cases()) {
+    Problem problem(c);
+    Weights weights;
+    Gemm plan;
+    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+    problem.desc().cap = GetParam();
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    for (int threads : {1, 2, 3, 8, 64})
+      for (const Schedule& schedule : schedules) {
+        SCOPED_TRACE(testing::Message() << threads << " threads, " << schedule.name);
+        ASSERT_TRUE(problem.check(plan, c.m, {threads, schedule.for_each, nullptr}));
+        ASSERT_TRUE(problem.check(plan, 1, {threads, schedule.for_each, nullptr}));
+      }
+  }
+}
+
+TEST_P(Invariance, ScratchMayBeLarger) {
+  for (const Case& c : cases()) {
+    Problem problem(c);
+    Weights weights;
+    Gemm plan;
+    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+    problem.desc().cap = GetParam();
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    problem.expected();
+    for (std::size_t extra : {std::size_t{1}, std::size_t{100}, std::size_t{1} << 20}) {
+      problem.reset_c();
+      Guarded scratch(plan.scratch_size(c.m, 3) + extra, Gemm::scratch_alignment);
+      const Parallel reversed{3, schedules[1].for_each, nullptr};
+      ASSERT_TRUE(plan.run(problem.args(), scratch.data(), scratch.size(), reversed).ok());
+      ASSERT_TRUE(problem.compare(plan.info().kernel, c.m));
+    }
+    problem.reset_c();
+    ASSERT_TRUE(plan.run(problem.args()).ok());  // the overload that allocates
+    ASSERT_TRUE(problem.compare(plan.info().kernel, c.m));
+    problem.reset_c();
+    Guarded scratch(plan.scratch_size(c.m), Gemm::scratch_alignment);
+    ASSERT_TRUE(gemm(problem.desc(), weights, problem.args(), scratch.data(), scratch.size()).ok());
+    ASSERT_TRUE(problem.compare(plan.info().kernel, c.m));
+  }
+}
+
+/// Every item of a batch is a product of its own, with its own m.
+TEST_P(Invariance, OfBatches) {
+  for (const Case& c : cases())
+    for (int threads : {1, 3}) {
+      // The items are the rows of one problem, cut into pieces of 1, 2, 3 ... rows and an empty one.
+      Problem problem(c);
+      Weights weights;
+      Gemm plan;
+      ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+      problem.desc().cap = GetParam();
+      ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+      problem.expected();
+      problem.reset_c();
+      std::vector<GemmArgs> items;
+      std::int64_t left = c.m, largest = 0;
+      for (std::int64_t rows = 0; left > 0; ++rows) {
+        GemmArgs item = problem.args(left);
+        item.m = std::min(rows, left);
+        items.push_back(item);
+        left -= item.m;
+        largest = std::max(largest, item.m);
+      }
+      Guarded scratch(plan.scratch_size(largest, threads), Gemm::scratch_alignment);
+      const Status s = plan.run_batch(items.data(), static_cast<int>(items.size()), scratch.data(), scratch.size(),
+                                      {threads, schedules[1].for_each, nullptr});
+      ASSERT_TRUE(s.ok()) << s.reason;
+      ASSERT_TRUE(scratch.margins_intact());
+      ASSERT_TRUE(problem.compare(plan.info().kernel, c.m));
+    }
+}
+
+TEST_P(Invariance, OfStridedBatches) {
+  for (Case c : cases()) {
+    constexpr int count = 40;  // of 3 rows each
+    c.m = 3 * count;
+    c.n = std::min<std::int64_t>(c.n, 40);
+    c.k = std::min<std::int64_t>(c.k, 60);
+    Problem problem(c);
+    Weights weights;
+    Gemm plan;
+    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+    problem.desc().cap = GetParam();
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    problem.expected();
+    problem.reset_c();
+    GemmArgs first = problem.args();
+    first.m = 3;
+    Guarded scratch(plan.scratch_size(3, 2), Gemm::scratch_alignment);
+    const Status s = plan.run_strided(first, count, 3 * first.a_stride, 3 * first.c_stride, 3 * first.residual_stride,
+                                      scratch.data(), scratch.size(), {2, schedules[0].for_each, nullptr});
+    ASSERT_TRUE(s.ok()) << s.reason;
+    ASSERT_TRUE(problem.compare(plan.info().kernel, c.m));
+  }
+}
+
+/// C may be its own residual, and A may be shared by all items.
+TEST_P(Invariance, ResidualInPlace) {
+  for (Type c : {Type::f32, Type::bf16, Type::s8, Type::u8}) {
+    Problem problem({.m = 9, .n = 70, .k = 40, .a = Type::s8, .b_scale = Given::each, .c = c, .residual = c, .residual_is_c = true});
+    ASSERT_TRUE(problem.check(Cap(GetParam())));
+  }
+}
+
+/// Tiers agree with each other, as well as with the reference.
+TEST(Invariance, OfTiers) {
+  for (const Case& c : cases()) {
+    Problem problem(c);
+    std::vector<unsigned char> first;
+    for (Tier tier : available_tiers()) {
+      ASSERT_TRUE(problem.check(Cap(tier)));
+      const auto* bytes = problem.c().data();
+      if (first.empty()) first.assign(bytes, bytes + problem.c().size());
+      ASSERT_TRUE(std::equal(first.begin(), first.end(), bytes)) << name(tier) << ' ' << c;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace narrow::test

@@ -1,0 +1,151 @@
+// oneDNN as an independent reference, and the place where it is not one: saturating kernels of the lower tiers.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+#include <unordered_map>
+
+#include "tests/problem.h"
+#include "tests/tiers.h"
+
+namespace narrow::test {
+namespace {
+
+using dnnl::memory;
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+/// C[m,n] = A[m,k] * B[k,n] (dense, B as kn) by oneDNN, without scales; returns the implementation's name.
+template <class A, class C>
+std::string onednn_matmul(const std::vector<A>& a, const std::vector<std::int8_t>& b, std::vector<C>& c, std::int64_t m,
+                          std::int64_t n, std::int64_t k) {
+  using Data = memory::data_type;
+  const memory::desc a_md({m, k}, std::is_same_v<A, std::uint8_t> ? Data::u8 : Data::s8, memory::format_tag::ab);
+  const memory::desc b_md({k, n}, Data::s8, memory::format_tag::ab);
+  const memory::desc c_md({m, n}, std::is_same_v<C, float> ? Data::f32 : Data::s32, memory::format_tag::ab);
+#if DNNL_VERSION_MAJOR >= 3
+  const dnnl::matmul::primitive_desc pd(engine(), a_md, b_md, c_md);
+#else
+  const dnnl::matmul::primitive_desc pd(dnnl::matmul::desc(a_md, b_md, c_md), engine());
+#endif
+  dnnl::stream stream(engine());
+  dnnl::matmul(pd).execute(stream, {{DNNL_ARG_SRC, memory(a_md, engine(), const_cast<A*>(a.data()))},
+                                    {DNNL_ARG_WEIGHTS, memory(b_md, engine(), const_cast<std::int8_t*>(b.data()))},
+                                    {DNNL_ARG_DST, memory(c_md, engine(), c.data())}});
+  stream.wait();
+  return pd.impl_info_str();
+}
+
+template <class A, class C>
+std::vector<C> narrow_matmul(Tier tier, const std::vector<A>& a, const std::vector<std::int8_t>& b, std::int64_t m, std::int64_t n,
+                             std::int64_t k) {
+  WeightsDesc w;
+  w.k = k;
+  w.n = n;
+  w.order = Order::kn;
+  w.data = b.data();
+  w.cap = tier;
+  std::size_t bytes = 0;
+  EXPECT_TRUE(Weights::packed_size(w, &bytes).ok());
+  Guarded blob(bytes, Weights::alignment);
+  Weights weights;
+  EXPECT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+  GemmDesc d;
+  d.a = std::is_same_v<A, std::uint8_t> ? Type::u8 : Type::s8;
+  d.c = std::is_same_v<C, float> ? Type::f32 : Type::s32;
+  d.cap = tier;
+  Gemm plan;
+  EXPECT_TRUE(Gemm::plan(d, weights, &plan).ok());
+  std::vector<C> c(static_cast<std::size_t>(m * n));
+  GemmArgs args;
+  args.m = m;
+  args.a = a.data();
+  args.a_stride = k;
+  args.c = c.data();
+  args.c_stride = n;
+  EXPECT_TRUE(plan.run(args).ok());
+  return c;
+}
+
+template <class T>
+std::vector<T> drawn(std::int64_t count, Fill fill, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (T& v : values) v = draw<T>(rng, fill);
+  return values;
+}
+
+std::vector<std::int32_t> exact(const auto& a, const std::vector<std::int8_t>& b, std::int64_t m, std::int64_t n, std::int64_t k) {
+  std::vector<std::int32_t> c(static_cast<std::size_t>(m * n));
+  for (std::int64_t i = 0; i < m; ++i)
+    for (std::int64_t p = 0; p < k; ++p)
+      for (std::int64_t j = 0; j < n; ++j) c[i * n + j] += a[i * k + p] * b[p * n + j];
+  return c;
+}
+
+constexpr std::int64_t shapes[][3] = {{1, 16, 64}, {1, 100, 333}, {4, 64, 64}, {17, 33, 65}, {32, 32, 32}, {50, 129, 200}, {100, 100, 100}};
+
+/// Where no kernel of this machine's oneDNN saturates (it does below VNNI), the two agree in every bit.
+template <class A, class C>
+void compare_all() {
+  int compared = 0;
+  for (const auto& [m, n, k] : shapes) {
+    const std::vector<A> a = drawn<A>(m * k, Fill::random, 1);
+    const std::vector<std::int8_t> b = drawn<std::int8_t>(k * n, Fill::random, 2);
+    std::vector<C> reference(static_cast<std::size_t>(m * n));
+    const std::string implementation = onednn_matmul(a, b, reference, m, n, k);
+    const std::vector<std::int32_t> sums = exact(a, b, m, n, k);
+    if (!std::equal(sums.begin(), sums.end(), reference.begin(), [](std::int32_t x, C y) { return static_cast<C>(x) == y; })) {
+      std::printf("oneDNN (%s) is not exact here, %dx%dx%d left out\n", implementation.c_str(), int(m), int(n), int(k));
+      continue;
+    }
+    ++compared;
+    for (Tier tier : available_tiers())
+      ASSERT_EQ((narrow_matmul<A, C>(tier, a, b, m, n, k)), reference)
+          << name(tier) << ' ' << m << 'x' << n << 'x' << k << ", oneDNN " << implementation;
+  }
+  if (compared == 0) GTEST_SKIP() << "oneDNN saturates on this machine";
+}
+
+TEST(OneDnn, U8S8ToS32) { compare_all<std::uint8_t, std::int32_t>(); }
+TEST(OneDnn, S8S8ToS32) { compare_all<std::int8_t, std::int32_t>(); }
+TEST(OneDnn, U8S8ToF32) { compare_all<std::uint8_t, float>(); }
+TEST(OneDnn, S8S8ToF32) { compare_all<std::int8_t, float>(); }
+
+/// oneDNN reads its cap once a process, so this runs in one of its own (below).
+TEST(OneDnn, DISABLED_UnderAvx2) {
+  if (!tier_available(Tier::avx2)) GTEST_SKIP() << "no AVX2";
+  std::size_t wrong_elements = 0;
+  for (const auto& [m, n, k] : shapes) {
+    const auto a = drawn<std::uint8_t>(m * k, Fill::extremes, 3);
+    const auto b = drawn<std::int8_t>(k * n, Fill::extremes, 4);
+    const std::vector<std::int32_t> sums = exact(a, b, m, n, k);
+    std::vector<std::int32_t> c(static_cast<std::size_t>(m * n));
+    const std::string implementation = onednn_matmul(a, b, c, m, n, k);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < c.size(); ++i) wrong += c[i] != sums[i];
+    std::printf("oneDNN under AVX2 (%s), %dx%dx%d u8 x s8: %zu of %zu sums are wrong\n", implementation.c_str(), int(m), int(n), int(k),
+                wrong, c.size());
+    wrong_elements += wrong;
+    ASSERT_EQ((narrow_matmul<std::uint8_t, std::int32_t>(Tier::avx2, a, b, m, n, k)), sums) << m << 'x' << n << 'x' << k;
+  }
+  if (wrong_elements == 0) GTEST_SKIP() << "this oneDNN does not saturate";
+}
+
+TEST(OneDnn, NarrowIsExactWhereOneDnnSaturates) {
+  char self[4096];
+  const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+  ASSERT_GT(length, 0);
+  self[length] = '\0';
+  // DNNL_MAX_CPU_ISA is the name that versions before 2.5 know.
+  const std::string command = "ONEDNN_MAX_CPU_ISA=AVX2 DNNL_MAX_CPU_ISA=AVX2 '" + std::string(self) +
+                              "' --gtest_also_run_disabled_tests --gtest_filter=OneDnn.DISABLED_UnderAvx2 --gtest_brief=1";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+}
+
+}  // namespace
+}  // namespace narrow::test

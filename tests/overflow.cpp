@@ -1,0 +1,94 @@
+// The k up to which int32 holds: exact figures, the last k that fits with the values that fill int32, and what lies beyond.
+#include "tests/problem.h"
+#include "tests/tiers.h"
+
+namespace narrow::test {
+namespace {
+
+TEST(Overflow, MaxKIsExact) {
+  EXPECT_EQ(max_k(Type::u8, Type::s8, false), 65793);   // 2^31 / (255 * 128)
+  EXPECT_EQ(max_k(Type::s8, Type::s8, false), 131071);  // (2^31 - 1) / (128 * 128)
+  EXPECT_EQ(max_k(Type::u8, Type::s8, true), 33025);    // (2^31 - 1) / (255 * 255)
+  EXPECT_EQ(max_k(Type::s8, Type::s8, true), 33025);
+  // Each is the largest: one more, and the worst case is beyond int32.
+  EXPECT_LE(std::int64_t{65793} * 255 * 128, std::int64_t{1} << 31);
+  EXPECT_GT(std::int64_t{65794} * 255 * 128, std::int64_t{1} << 31);
+  EXPECT_LT(std::int64_t{131071} * 128 * 128, std::int64_t{1} << 31);
+  EXPECT_LT(std::int64_t{33025} * 255 * 255, std::int64_t{1} << 31);
+  EXPECT_GE(std::int64_t{33026} * 255 * 255, std::int64_t{1} << 31);
+}
+
+class OverflowTiers : public TierTest {};
+NARROW_FOR_EACH_TIER(OverflowTiers);
+
+TEST_P(OverflowTiers, ExactAtTheLimit) {
+  Problem u8({.m = 2, .n = 3, .k = max_k(Type::u8, Type::s8, false), .a = Type::u8, .a_fill = Fill::highest, .b_fill = Fill::lowest});
+  EXPECT_TRUE(u8.check(Cap(GetParam())));
+  Problem s8({.m = 2, .n = 3, .k = max_k(Type::s8, Type::s8, false), .a = Type::s8, .a_fill = Fill::lowest, .b_fill = Fill::lowest});
+  EXPECT_TRUE(s8.check(Cap(GetParam())));
+  for (Type a : {Type::u8, Type::s8})
+    for (Fill a_fill : {Fill::lowest, Fill::highest})
+      for (Fill b_fill : {Fill::lowest, Fill::highest}) {
+        Problem problem({.m = 2, .n = 3, .k = max_k(a, Type::s8, true), .a = a, .a_fill = a_fill, .b_fill = b_fill,
+                         .a_zero_point = Given::tensor, .b_zero_point = Given::tensor, .c = Type::s32});
+        const Range range = range_of(a);
+        const std::int32_t b_zero_point = b_fill == Fill::lowest ? 127 : -128;
+        problem.desc().a_zero_point = a_fill == Fill::lowest ? range.hi : range.lo;
+        problem.set_zero_point(&b_zero_point);
+        EXPECT_TRUE(problem.check(Cap(GetParam())));
+      }
+}
+
+/// Beyond the limit with weights that could fill int32: an error, from pack or from plan, never a wrapped sum.
+TEST_P(OverflowTiers, RefusedBeyondTheLimit) {
+  for (Type a : {Type::u8, Type::s8}) {
+    Problem problem({.m = 1, .n = 3, .k = max_k(a, Type::s8, false) + 1, .a = a, .a_fill = Fill::highest, .b_fill = Fill::lowest});
+    Weights weights;
+    Status s = problem.pack(Cap(GetParam()), &weights);
+    if (s.ok()) {
+      Gemm plan;
+      s = Gemm::plan(problem.desc(), weights, &plan);
+    }
+    EXPECT_EQ(s.code, Code::overflow);
+    EXPECT_STRNE(s.reason, "");
+  }
+}
+
+/// Weights that are small enough make any k exact.
+TEST_P(OverflowTiers, LongKWithSmallWeights) {
+  for (Type a : {Type::u8, Type::s8}) {
+    Problem problem({.m = 2, .n = 5, .k = 200001, .a = a, .a_fill = Fill::extremes, .b_fill = Fill::lowest});
+    problem.b().make_writable();
+    Rng rng(3);
+    for (std::size_t i = 0; i < problem.b().size(); ++i) problem.b().as<std::int8_t>()[i] = static_cast<std::int8_t>(rng.between(-15, 15));
+    EXPECT_TRUE(problem.check(Cap(GetParam())));
+  }
+}
+
+/// Only what zero points make of the values counts.
+TEST_P(OverflowTiers, ZeroPointsMoveTheLimit) {
+  const std::int32_t zero_point = -128;
+  Problem problem({.m = 2, .n = 5, .k = 140000, .a = Type::u8, .a_fill = Fill::extremes, .b_fill = Fill::lowest});
+  problem.set_zero_point(&zero_point);  // every weight is 0
+  EXPECT_TRUE(problem.check(Cap(GetParam())));
+}
+
+TEST_P(OverflowTiers, BiasCounts) {
+  Problem problem({.m = 1, .n = 3, .k = 1000, .a = Type::u8, .a_fill = Fill::highest, .b_fill = Fill::lowest, .bias = Bias::s32});
+  std::int32_t bias[3] = {0, 0, 0};
+  problem.desc().bias_s32 = bias;
+  bias[1] = INT32_MIN + 255 * 128 * 1000;
+  Weights weights;
+  ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+  Gemm plan;
+  problem.desc().cap = GetParam();
+  bias[2] = INT32_MIN;
+  EXPECT_EQ(Gemm::plan(problem.desc(), weights, &plan).code, Code::overflow);
+  bias[2] = INT32_MAX;
+  EXPECT_EQ(Gemm::plan(problem.desc(), weights, &plan).code, Code::overflow);
+  bias[1] = bias[2] = -2000000000;
+  EXPECT_TRUE(problem.check(Cap(GetParam())));
+}
+
+}  // namespace
+}  // namespace narrow::test
