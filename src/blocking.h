@@ -16,25 +16,25 @@ namespace narrow {
 
 struct BlockingInput {
   std::int64_t m, panels, k;  ///< k padded
-  std::int64_t a_row_bytes;  ///< of one row as the kernel reads it
-  std::int64_t l2;  ///< bytes
-  int threads;  ///< that the caller offers
+  std::int64_t a_row_bytes;   ///< of one row as the kernel reads it
+  std::int64_t l2;            ///< bytes
+  int threads;                ///< that the caller offers
 };
 
 struct Blocking {
-  int threads;               ///< worth using
-  std::int64_t block_rows;   ///< multiple of the tile's rows, or more than all rows
-  std::int64_t slab_rows;    ///< of packed A at a time, at most; likewise
+  int threads;              ///< worth using
+  std::int64_t block_rows;  ///< multiple of the tile's rows, or more than all rows
+  std::int64_t slab_rows;   ///< of packed A at a time, at most; likewise
   std::int64_t chunk_panels;
   int strip_panels;
-  int slices;  ///< of k; more than one only where there are fewer tiles than threads
+  int slices;            ///< of k; more than one only where there are fewer tiles than threads
   std::int64_t slice_k;  ///< k of all slices but the last; multiple of k_unit
 };
 
 Blocking block(const Geometry& geometry, const BlockingInput& input) noexcept;
 
-/// a / b for a >= 0, b > 0, in the cheapest way that serves: a small product would else spend more time on 64-bit divisions than
-/// on its sums.
+/// a / b for a >= 0, b > 0, in the cheapest way that serves: a small product would else spend more time on 64-bit divisions
+/// than on its sums.
 constexpr std::int64_t divide(std::int64_t a, std::int64_t b) noexcept {
   if (a < b) return 0;
   if (((a | b) >> 32) == 0) return static_cast<std::uint32_t>(a) / static_cast<std::uint32_t>(b);

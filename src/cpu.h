@@ -6,7 +6,8 @@
 namespace narrow {
 
 struct Cpu {
-  bool tier[tier_count];  ///< the hardware and the operating system serve it; whether this build holds it is the registry's matter
+  bool tier[tier_count];  ///< the hardware and the operating system serve it; whether this build holds it is the registry's
+                          ///< matter
   Caches caches;
 };
 const Cpu& cpu() noexcept;

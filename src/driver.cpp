@@ -56,8 +56,8 @@ struct Rows {
   const std::int32_t* row_sum;
 
   Rows from(std::int64_t row, int row_group) const {
-    return {a + (row_group == 1 ? row : row / row_group) * a_stride, a_stride, scale ? scale + row : nullptr, zero_point ? zero_point + row : nullptr,
-            row_sum ? row_sum + row : nullptr};
+    return {a + (row_group == 1 ? row : row / row_group) * a_stride, a_stride, scale ? scale + row : nullptr,
+            zero_point ? zero_point + row : nullptr, row_sum ? row_sum + row : nullptr};
   }
 };
 
@@ -105,10 +105,10 @@ Rows in_place(const Product& p, const GemmArgs& item) {
 
 /// Where a unit lies in its item.
 struct Unit {
-  std::int64_t row, rows;            ///< of the item
+  std::int64_t row, rows;  ///< of the item
   std::int64_t panel, panels;
-  std::int64_t k, k_count;           ///< a slice of padded k
-  std::int32_t* partial;             ///< null: sums are finished here; else [rows][padded n] of this slice, at row 0
+  std::int64_t k, k_count;  ///< a slice of padded k
+  std::int32_t* partial;    ///< null: sums are finished here; else [rows][padded n] of this slice, at row 0
 };
 
 /// Strips and tiles of one unit. `rows` is A at the unit's first row.
@@ -156,8 +156,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
         args.cols = panels * g.nr;
       }
       run[count - 1](args);
-      if (!p.direct && !unit.partial)
-        finish(p, item, here, columns, tile, panels * g.nr, unit.row + row, column, count, cols);
+      if (!p.direct && !unit.partial) finish(p, item, here, columns, tile, panels * g.nr, unit.row + row, column, count, cols);
     }
   }
 }
@@ -174,8 +173,7 @@ void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std:
   alignas(64) std::uint32_t sum[max_tile_cols];
   for (int j = 0; j < width; ++j) sum[j] = static_cast<std::uint32_t>(columns.init[j]);
   for (int s = 0; s < slices; ++s)
-    for (int j = 0; j < cols; ++j)
-      sum[j] += static_cast<std::uint32_t>(partial[(s * item.m + row) * padded_n(p) + column + j]);
+    for (int j = 0; j < cols; ++j) sum[j] += static_cast<std::uint32_t>(partial[(s * item.m + row) * padded_n(p) + column + j]);
   finish(p, item, rows, columns, reinterpret_cast<const std::int32_t*>(sum), width, row, column, 1, cols);
 }
 
@@ -289,9 +287,9 @@ class Call {
       const std::int64_t row = piece / strips.count, strip = piece % strips.count;
       const int group = p_.kernel->geometry.row_group;
       Rows rows = rows_of(slab.item, row / group * group, row / group * group, packed, pack);
-      rows = {nullptr, 0, offset(rows.scale, row % group), offset(rows.zero_point, row % group), offset(rows.row_sum, row % group)};
-      reduce(p_, items_[slab.item], rows, packed.partial, b_.slices, row, strips.begin(strip),
-             static_cast<int>(strips[strip]));
+      rows = {nullptr, 0, offset(rows.scale, row % group), offset(rows.zero_point, row % group),
+              offset(rows.row_sum, row % group)};
+      reduce(p_, items_[slab.item], rows, packed.partial, b_.slices, row, strips.begin(strip), static_cast<int>(strips[strip]));
     });
   }
 
@@ -305,41 +303,29 @@ std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
   return b.slices > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(b.slices * m * padded_n(p)) : 0;
 }
 
-}  // namespace
+/// Rows from which on it pays to compute the last one apart.
+constexpr std::int64_t worth_splitting = 48;
 
-void complete(Product* p) noexcept {
-  const Geometry& g = p->kernel->geometry;
-  p->l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
-  p->panel_count = divide_up(p->n, g.nr);
-  p->k_padded = round_up(p->k, g.k_unit);
-  p->steps = p->k_padded / g.kr;
-  // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
-  const auto element = static_cast<std::int64_t>(size_of(g.a));
-  p->packed_row_bytes = p->k_padded * element;
-  if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
+struct SplitItem {
+  GemmArgs head, last;
+};
+SplitItem split_last_row(const Product& p, const GemmArgs& item) {
+  const std::int64_t row = item.m - 1;
+  SplitItem s{item, item};
+  s.head.m = row;
+  s.last.m = 1;
+  s.last.a = static_cast<const char*>(item.a) + row * item.a_stride * static_cast<std::int64_t>(size_of(p.a));
+  s.last.c = static_cast<char*>(item.c) + row * item.c_stride * static_cast<std::int64_t>(size_of(p.spec.c));
+  s.last.residual = offset(static_cast<const char*>(item.residual),
+                           row * item.residual_stride * static_cast<std::int64_t>(size_of(p.spec.residual)));
+  s.last.a_scale = offset(item.a_scale, row);
+  s.last.a_zero_point = offset(item.a_zero_point, row);
+  return s;
 }
 
-Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.packed_row_bytes, p.l2, threads});
-}
-
-std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
-  const bool may_pack = p.must_pack || m > 4;  // whether A's stride asks for it is known only at the call
-  if (m <= 0 || p.n == 0 || (!may_pack && b.slices == 1)) return 0;
-  return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, b.slab_rows)) +
-         partial_bytes(p, b, m);
-}
-
-void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, int count, void* scratch, std::size_t bytes,
-              const Parallel& parallel) noexcept {
-  std::int64_t total = 0;
-  bool pack = p.must_pack;
-  for (int i = 0; i < count; ++i) {
-    total += items[i].m;
-    pack = pack || aliases(p, items[i]);
-  }
-  if (total == 0 || p.n == 0) return;
-
+/// Computes items of `total` rows, with A packed or read in place.
+void multiply_rows(const Product& p, const Blocking& largest, const GemmArgs* items, int count, std::int64_t total, bool pack,
+                   void* scratch, std::size_t bytes, const Parallel& parallel) {
   // A batch is cut up for its largest item; with several items there is enough to share out without slicing k.
   Blocking b = largest;
   if (count > 1) {
@@ -367,8 +353,54 @@ void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, 
     slab.rows = std::min(slab_rows, total - done);
     if (group > 1) slab.rows = std::min(slab.rows / group * group + (slab.rows < group), items[slab.item].m - slab.row);
     call.run(slab, packed, pack);
-    for (slab.row += slab.rows; slab.item < count && slab.row >= items[slab.item].m; ++slab.item) slab.row -= items[slab.item].m;
+    for (slab.row += slab.rows; slab.item < count && slab.row >= items[slab.item].m; ++slab.item)
+      slab.row -= items[slab.item].m;
   }
+}
+
+}  // namespace
+
+void complete(Product* p) noexcept {
+  const Geometry& g = p->kernel->geometry;
+  p->l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
+  p->panel_count = divide_up(p->n, g.nr);
+  p->k_padded = round_up(p->k, g.k_unit);
+  p->steps = p->k_padded / g.kr;
+  // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
+  const auto element = static_cast<std::int64_t>(size_of(g.a));
+  p->packed_row_bytes = p->k_padded * element;
+  if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
+}
+
+Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.packed_row_bytes, p.l2, threads});
+}
+
+std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
+  const bool may_pack = p.must_pack || p.ragged || m > 4;  // whether A's stride asks for it is known only at the call
+  if (m <= 0 || p.n == 0 || (!may_pack && b.slices == 1)) return 0;
+  return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, b.slab_rows)) +
+         partial_bytes(p, b, m);
+}
+
+void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, int count, void* scratch, std::size_t bytes,
+              const Parallel& parallel) noexcept {
+  std::int64_t total = 0;
+  bool pack = p.must_pack || p.ragged;
+  for (int i = 0; i < count; ++i) {
+    total += items[i].m;
+    pack = pack || aliases(p, items[i]);
+  }
+  if (total == 0 || p.n == 0) return;
+
+  // Reading past the end of a row is reading the next row, where B's padding is zero: only the last row must be copied.
+  if (p.ragged && !p.must_pack && count == 1 && total >= worth_splitting && !aliases(p, *items)) {
+    const auto [head, last] = split_last_row(p, *items);
+    multiply_rows(p, largest, &head, 1, head.m, false, scratch, bytes, parallel);
+    multiply_rows(p, blocking(p, 1, 1), &last, 1, 1, true, scratch, bytes, serial());
+    return;
+  }
+  multiply_rows(p, largest, items, count, total, pack, scratch, bytes, parallel);
 }
 
 }  // namespace narrow

@@ -23,6 +23,7 @@ struct Product {
   Dynamic dynamic;
   bool direct;     ///< the tiles' sums are C: kernels store straight into it
   bool must_pack;  ///< A cannot be read in place, whatever its stride
+  bool ragged;     ///< it can but for k not being a multiple of k_unit
   bool row_sums;   ///< of A are needed (B has zero points)
   bool verbose;
 };

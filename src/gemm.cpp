@@ -57,7 +57,8 @@ Status check_fixed_point(const GemmDesc& d, std::int64_t n) {
 
 Status check_c(const GemmDesc& d, std::int64_t n) {
   const bool rounded = is_int8(d.c);
-  if (d.c != Type::s32 && !is_float(d.c) && !rounded) return {Code::unsupported, "gemm: c must be s32, f32, bf16, f16, s8 or u8"};
+  if (d.c != Type::s32 && !is_float(d.c) && !rounded)
+    return {Code::unsupported, "gemm: c must be s32, f32, bf16, f16, s8 or u8"};
   if (d.bias_s32 && d.bias_f32) return bad("gemm: two biases");
   if (d.c == Type::s32 && d.bias_f32) return bad("gemm: an s32 output takes an s32 bias");
   if (d.accumulate && rounded) return bad("gemm: accumulate needs an s32, f32, bf16 or f16 output");
@@ -72,14 +73,16 @@ Status check_c(const GemmDesc& d, std::int64_t n) {
     case Activation::none:
     case Activation::relu:
     case Activation::gelu:
-    case Activation::silu: break;
+    case Activation::silu:
+      break;
     case Activation::clamp:
       if (!(d.lo <= d.hi)) return bad("gemm: clamp needs lo <= hi");
       break;
     case Activation::leaky_relu:
       if (!std::isfinite(d.slope)) return bad("gemm: slope is not finite");
       break;
-    default: return bad("gemm: unknown activation");
+    default:
+      return bad("gemm: unknown activation");
   }
   if (d.c == Type::s32 && d.activation != Activation::none) return bad("gemm: an s32 output takes no activation");
   if (rounded) {
@@ -95,7 +98,8 @@ Status check_c(const GemmDesc& d, std::int64_t n) {
 std::int64_t a_reach(const GemmDesc& d) {
   if (is_float(d.a)) return d.dynamic == Dynamic::symmetric ? 127 : 255;
   if (d.a_zero_point_per == Per::row) return 255;
-  return d.a == Type::u8 ? std::max(d.a_zero_point, 255 - d.a_zero_point) : std::max(128 + d.a_zero_point, 127 - d.a_zero_point);
+  return d.a == Type::u8 ? std::max(d.a_zero_point, 255 - d.a_zero_point)
+                         : std::max(128 + d.a_zero_point, 127 - d.a_zero_point);
 }
 
 Status check_overflow(const GemmDesc& d, const Weights& w) {
@@ -199,7 +203,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.dynamic = d.dynamic;
   p.row_sums = h.has_zero_point;
   p.direct = d.c == Type::s32 && !d.accumulate && !p.spec.row_zero_point && !p.row_sums;
-  p.must_pack = d.a != g.a || p.k != p.k_padded || g.row_group > 1 || p.row_sums;
+  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums;
+  p.ragged = p.k != p.k_padded;
   p.verbose = verbose();
   out->desc_ = d;
   out->weights_ = w;
@@ -215,7 +220,8 @@ Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexc
   const BlobHeader& h = WeightsAccess::header(weights);
   const Kernel* kernel = find_kernel(weights.tier(), weights.type(), h.layout);
   if (!kernel || !admits(limit, weights.tier()))
-    return {Code::unsupported, "gemm: the weights are packed for a tier that this machine or build lacks, or that the cap excludes"};
+    return {Code::unsupported,
+            "gemm: the weights are packed for a tier that this machine or build lacks, or that the cap excludes"};
   return GemmAccess::plan(desc, weights, *kernel, out);
 }
 
@@ -248,8 +254,8 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   multiply(p, b, items, count, scratch, bytes, parallel);
   const std::chrono::duration<double, std::micro> elapsed = std::chrono::steady_clock::now() - begin;
   std::fprintf(stderr, "narrow,gemm,%lldx%lldx%lld,items:%d,%s:%s:%s,%s,threads:%d,%.3f us\n", static_cast<long long>(total),
-               static_cast<long long>(p.n), static_cast<long long>(p.k), count, name(p.a), name(weights_.type()), name(p.spec.c),
-               p.kernel->name, parallel.threads, elapsed.count());
+               static_cast<long long>(p.n), static_cast<long long>(p.k), count, name(p.a), name(weights_.type()),
+               name(p.spec.c), p.kernel->name, parallel.threads, elapsed.count());
   return {};
 }
 
@@ -301,7 +307,8 @@ GemmInfo Gemm::info() const noexcept {
   Tier machine, limit;
   if (!best_tier(Cap(static_cast<Tier>(tier_count - 1)), &machine).ok() || machine == kernel.tier) return info;
   const Kernel* allowed;
-  if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), weights_.type(), &allowed).ok() && allowed->tier != kernel.tier)
+  if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), weights_.type(), &allowed).ok() &&
+      allowed->tier != kernel.tier)
     info.why_not_better = "the weights are packed for this tier; pack them again for a better one";
   else
     info.why_not_better = "a cap (NARROW_ISA or GemmDesc::cap) excludes the better tiers of this machine";

@@ -31,12 +31,12 @@ namespace narrow {
 /// One tile of sums: c[i][j] = init[j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
 /// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
 struct TileArgs {
-  const void* a;       ///< first row (or row group, see Geometry::row_group)
-  ptrdiff_t a_stride;  ///< bytes from row to row (or group to group)
-  const void* b;       ///< first panel
-  ptrdiff_t b_stride;  ///< bytes from panel to panel
-  ptrdiff_t steps;     ///< padded k / kr; a multiple of k_unit / kr
-  const int32_t* init; ///< [panels * nr] initial sums of the columns
+  const void* a;        ///< first row (or row group, see Geometry::row_group)
+  ptrdiff_t a_stride;   ///< bytes from row to row (or group to group)
+  const void* b;        ///< first panel
+  ptrdiff_t b_stride;   ///< bytes from panel to panel
+  ptrdiff_t steps;      ///< padded k / kr; a multiple of k_unit / kr
+  const int32_t* init;  ///< [panels * nr] initial sums of the columns
   int32_t* c;
   ptrdiff_t c_stride;  ///< elements
   int cols;            ///< columns to store: (panels - 1) * nr < cols <= panels * nr
@@ -49,12 +49,12 @@ inline constexpr int max_tile_cols = 64;
 
 /// Shape of a kernel's operands and tiles; no literal of it stands anywhere else.
 struct Geometry {
-  Type a;         ///< element type of packed A: u8, s8 or s16
-  int nr;         ///< columns of a panel
-  int kr;         ///< k of one step
-  int k_unit;     ///< k is padded with zeros to a multiple of this
-  int row_group;  ///< rows interleaved by pack_a, kr values of each in turn (1: plain rows; i8mm: 2)
-  int max_panels; ///< widest tile, in panels
+  Type a;                         ///< element type of packed A: u8, s8 or s16
+  int nr;                         ///< columns of a panel
+  int kr;                         ///< k of one step
+  int k_unit;                     ///< k is padded with zeros to a multiple of this
+  int row_group;                  ///< rows interleaved by pack_a, kr values of each in turn (1: plain rows; i8mm: 2)
+  int max_panels;                 ///< widest tile, in panels
   int max_rows[max_tile_panels];  ///< tallest tile for each width
 };
 
@@ -86,9 +86,9 @@ struct PackBArgs {
   ptrdiff_t stride;  ///< elements
   ptrdiff_t k, k_padded;
   int cols;
-  void* dst;            ///< first panel
-  ptrdiff_t dst_stride; ///< bytes from panel to panel
-  int32_t* column_sum;  ///< [cols] sum of b over k
+  void* dst;             ///< first panel
+  ptrdiff_t dst_stride;  ///< bytes from panel to panel
+  int32_t* column_sum;   ///< [cols] sum of b over k
 };
 
 /// What the epilogue needs to know of a plan; constant over the call.
@@ -96,16 +96,16 @@ struct EpilogueSpec {
   Type c;
   Activation activation;
   bool accumulate;
-  Type residual;       ///< none: no residual
+  Type residual;  ///< none: no residual
   Requantize requantize;
-  bool row_scale;      ///< rows of A have their own scales (or A is quantized on the way in)
-  float a_scale;       ///< otherwise
-  bool row_zero_point; ///< rows of A have their own zero points
+  bool row_scale;        ///< rows of A have their own scales (or A is quantized on the way in)
+  float a_scale;         ///< otherwise
+  bool row_zero_point;   ///< rows of A have their own zero points
   int32_t a_zero_point;  ///< otherwise, in terms of stored values
   float slope, lo, hi;
   float residual_scale;
   int32_t residual_zero_point;
-  float c_inverse;     ///< 1 / c_scale
+  float c_inverse;  ///< 1 / c_scale
   int32_t c_zero_point;
 };
 
@@ -146,10 +146,10 @@ struct EpilogueArgs {
   void* c;
   ptrdiff_t c_stride;  ///< bytes
   const void* residual;
-  ptrdiff_t residual_stride;   ///< bytes
-  const float* a_scale;        ///< [rows] where spec->row_scale
-  const int32_t* a_zero_point; ///< [rows] where spec->row_zero_point, in terms of stored values
-  const int32_t* row_sum;      ///< [rows] of stored values, where columns->has_zero_point
+  ptrdiff_t residual_stride;    ///< bytes
+  const float* a_scale;         ///< [rows] where spec->row_scale
+  const int32_t* a_zero_point;  ///< [rows] where spec->row_zero_point, in terms of stored values
+  const int32_t* row_sum;       ///< [rows] of stored values, where columns->has_zero_point
 };
 using EpilogueFn = void (*)(const EpilogueArgs&);
 
@@ -157,8 +157,8 @@ using EpilogueFn = void (*)(const EpilogueArgs&);
 struct Kernel {
   const char* name;  ///< gemm_<a><b>_<mr>x<nr>x<kr>_<tier>, of its largest tile
   Tier tier;
-  Type b;            ///< type of raw weights it serves
-  uint16_t layout;   ///< identity of the panel layout; rows with the same tier and layout read each other's weights
+  Type b;           ///< type of raw weights it serves
+  uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
   const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
   void (*pack_a)(const PackAArgs&);
@@ -175,7 +175,7 @@ struct KernelTable {
 
 /// The arithmetic behind the sums needs no more than a kind of vector register, so the tiers that share one share it: compiled
 /// once in the lowest of them, instead of in every tier's object.
-#define NARROW_DECLARE_EPILOGUES(tier)                                                                    \
+#define NARROW_DECLARE_EPILOGUES(tier)                                                                   \
   void tier##_prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns); \
   EpilogueFn tier##_epilogue(const EpilogueSpec& spec)
 NARROW_DECLARE_EPILOGUES(generic);

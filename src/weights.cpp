@@ -59,7 +59,8 @@ Status check(const WeightsDesc& d) {
   if (d.k > k_limit) return {Code::overflow, "weights: k above 2^24 - 1"};
   if (d.order != Order::nk && d.order != Order::kn) return bad("weights: order is neither nk nor kn");
   if (d.stride != 0 && d.stride < (d.order == Order::nk ? d.k : d.n)) return bad("weights: stride shorter than a row");
-  if (!valid(d.scale_per) || !valid(d.zero_point_per)) return bad("weights: scales and zero points are per tensor or per column");
+  if (!valid(d.scale_per) || !valid(d.zero_point_per))
+    return bad("weights: scales and zero points are per tensor or per column");
   return {};
 }
 
@@ -176,7 +177,8 @@ Status WeightsAccess::pack(const WeightsDesc& d, const Kernel& kernel, void* buf
                      static_cast<std::ptrdiff_t>(h.panel_stride), sums + column});
       sum_of_hashes += panel_hash(blob, h, s, p);
     }
-    for (std::int64_t j = begin; j < end; ++j) sums[j] -= static_cast<std::int32_t>(d.k * zero_point(d, j));  // modulo 2^32, as all sums are
+    for (std::int64_t j = begin; j < end; ++j)
+      sums[j] -= static_cast<std::int32_t>(d.k * zero_point(d, j));  // modulo 2^32, as all sums are
     body.fetch_add(sum_of_hashes, std::memory_order_relaxed);
     const std::int64_t mine = sum_bound(d, begin, end);
     for (std::int64_t seen = bound.load(); seen < mine && !bound.compare_exchange_weak(seen, mine);) {

@@ -24,9 +24,9 @@ struct BlobHeader {
   std::uint32_t has_zero_point;
   std::int64_t k, n;
   std::uint64_t panel_stride;
-  std::uint64_t bytes;      ///< of the whole blob
-  std::int64_t sum_bound;   ///< no column's sum over k of |b - zero_point| is larger
-  std::uint64_t body_hash;  ///< of everything behind the header
+  std::uint64_t bytes;        ///< of the whole blob
+  std::int64_t sum_bound;     ///< no column's sum over k of |b - zero_point| is larger
+  std::uint64_t body_hash;    ///< of everything behind the header
   std::uint64_t header_hash;  ///< of everything above
   std::uint64_t reserved[6];
 };

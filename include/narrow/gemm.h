@@ -57,6 +57,7 @@ struct GemmDesc {
 };
 
 /// One product's data. Strides are in elements and at least as long as a row; rows may be padded, never overlap in C.
+/// What lies between two rows of A may be read (never beyond the last row's end) and does not matter; in C it is left alone.
 struct GemmArgs {
   std::int64_t m = 0;  ///< Rows of A and C, from 0.
   const void* a = nullptr;

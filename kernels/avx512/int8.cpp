@@ -10,7 +10,7 @@ namespace {
 
 struct Int8 : Vector512 {
   static constexpr Geometry geometry = {
-      .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {14, 12, 8, 6}};
+      .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}};
   static constexpr int step_bytes = 32, in_flight = 4;
 
   static NARROW_INLINE B load_b(const char* p) {

@@ -1,7 +1,7 @@
 // B[k,n] -> panels (the picture stands in src/kernel.h), and the column sums that zero points of A need.
 //
-// Whole steps of whole panels are moved by words: from [n,k] the kr values of a column lie side by side already; from [k,n] kr rows
-// are interleaved by rounds of zips, each of which doubles the number of values of one column that lie together:
+// Whole steps of whole panels are moved by words: from [n,k] the kr values of a column lie side by side already; from [k,n] kr
+// rows are interleaved by rounds of zips, each of which doubles the number of values of one column that lie together:
 //
 //   k0: a b c d ..    zip k0 k1: a0 a1 b0 b1 ..    zip again: a0 a1 a2 a3 b0 b1 b2 b3 ..
 //   k1: a b c d ..    zip k2 k3: a2 a3 b2 b3 ..
@@ -26,9 +26,10 @@ template <int width, int unit, int half>
 NARROW_INLINE typename ByteVector<width>::T zip(typename ByteVector<width>::T a, typename ByteVector<width>::T b) {
   return [&]<int... I>(std::integer_sequence<int, I...>) NARROW_LAMBDA {
     // Byte I of the result: unit I / unit of the pairwise sequence a0 b0 a1 b1 ..., starting in the middle for half 1.
-    return __builtin_shufflevector(
-        a, b, ((I / unit + half * (width / unit)) / 2 * unit + I % unit + (I / unit % 2) * width)...);
-  }(std::make_integer_sequence<int, width>{});
+    return __builtin_shufflevector(a, b,
+                                   ((I / unit + half * (width / unit)) / 2 * unit + I % unit + (I / unit % 2) * width)...);
+  }
+  (std::make_integer_sequence<int, width>{});
 }
 
 /// One k-step of `width` columns from [k,n]: kr rows, `stride` apart, to kr vectors of interleaved values.
@@ -42,7 +43,8 @@ NARROW_INLINE void interleave(const int8_t* src, ptrdiff_t stride, int8_t* dst) 
     if constexpr (spread < kr) {
       V next[kr];
       unroll<kr / 2>([&](auto p) NARROW_LAMBDA {
-        constexpr int block = p / spread, within = p % spread;  // blocks of 2 * spread rows hold `spread` rows' columns in order
+        constexpr int block = p / spread,
+                      within = p % spread;  // blocks of 2 * spread rows hold `spread` rows' columns in order
         const V a = rows[block * 2 * spread + within], b = rows[block * 2 * spread + spread + within];
         next[block * 2 * spread + 2 * within] = zip<width, spread, 0>(a, b);
         next[block * 2 * spread + 2 * within + 1] = zip<width, spread, 1>(a, b);

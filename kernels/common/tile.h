@@ -53,7 +53,7 @@ void tile(const TileArgs& args) {
   constexpr int groups = (rows + row_group - 1) / row_group;
   constexpr int accumulators = groups * panels * vectors;
   constexpr int phases = phases_of<Isa>(accumulators);
-  constexpr bool streaming = rows <= 4 && panels == 1;
+  constexpr bool streaming = panels == 1;
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
   typename Isa::Acc acc[phases][groups][panels][vectors];
@@ -79,9 +79,8 @@ void tile(const TileArgs& args) {
     unroll<count / Isa::a_steps>([&](auto g) NARROW_LAMBDA {
       typename Isa::A held[groups];  // only where one load of A covers several steps
       if constexpr (Isa::a_steps > 1)
-        unroll<groups>([&](auto r) NARROW_LAMBDA {
-          held[r] = Isa::load_a(a + r * a_stride + g * Isa::a_steps * Isa::a_bytes);
-        });
+        unroll<groups>([&](auto r)
+                           NARROW_LAMBDA { held[r] = Isa::load_a(a + r * a_stride + g * Isa::a_steps * Isa::a_bytes); });
       unroll<Isa::a_steps>([&](auto s) NARROW_LAMBDA {
         constexpr int step = g * Isa::a_steps + s;
         typename Isa::B bv[panels][vectors];
