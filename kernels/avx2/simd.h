@@ -14,7 +14,8 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
   using Base::store;
 
   static NARROW_INLINE F load(const Bf16* p) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
   }
   static NARROW_INLINE F load(const F16* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
   static NARROW_INLINE I load(const int16_t* p) {
@@ -59,8 +60,8 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
   static NARROW_INLINE I fixed_point(I sum, I multiplier, I shift) {
     const __m256i magnitude = _mm256_abs_epi32(sum);
     const __m256i even = fixed_point_64(magnitude, multiplier, _mm256_and_si256(shift, _mm256_set1_epi64x(0xff)));
-    const __m256i odd = fixed_point_64(_mm256_srli_epi64(magnitude, 32), _mm256_srli_epi64(multiplier, 32),
-                                       _mm256_srli_epi64(shift, 32));
+    const __m256i odd =
+        fixed_point_64(_mm256_srli_epi64(magnitude, 32), _mm256_srli_epi64(multiplier, 32), _mm256_srli_epi64(shift, 32));
     return _mm256_sign_epi32(_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa), sum);
   }
 
@@ -98,16 +99,21 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
 
    private:
     static NARROW_INLINE __m256i set1(int x) {
-      if constexpr (sizeof(T) == 2) return _mm256_set1_epi16(static_cast<int16_t>(x));
-      else return _mm256_set1_epi8(static_cast<char>(x));
+      if constexpr (sizeof(T) == 2)
+        return _mm256_set1_epi16(static_cast<int16_t>(x));
+      else
+        return _mm256_set1_epi8(static_cast<char>(x));
     }
     static NARROW_INLINE __m256i pack(__m256i a, __m256i b) {
       return static_cast<T>(-1) < 0 ? _mm256_packs_epi16(a, b) : _mm256_packus_epi16(a, b);
     }
     NARROW_INLINE __m256i clamp(__m256i x) const {
-      if constexpr (sizeof(T) == 2) return _mm256_min_epi16(_mm256_max_epi16(x, lo), hi);
-      else if constexpr (static_cast<T>(-1) < 0) return _mm256_min_epi8(_mm256_max_epi8(x, lo), hi);
-      else return _mm256_min_epu8(_mm256_max_epu8(x, lo), hi);
+      if constexpr (sizeof(T) == 2)
+        return _mm256_min_epi16(_mm256_max_epi16(x, lo), hi);
+      else if constexpr (static_cast<T>(-1) < 0)
+        return _mm256_min_epi8(_mm256_max_epi8(x, lo), hi);
+      else
+        return _mm256_min_epu8(_mm256_max_epu8(x, lo), hi);
     }
   };
 

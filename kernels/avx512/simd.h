@@ -54,7 +54,8 @@ struct Simd : XsimdBase<xsimd::avx512bw> {
 
   static NARROW_INLINE I fixed_point(I sum, I multiplier, I shift) {
     const __m512i even = fixed_point_64(sum, multiplier, _mm512_and_si512(shift, _mm512_set1_epi64(0xff)));
-    const __m512i odd = fixed_point_64(_mm512_srli_epi64(sum, 32), _mm512_srli_epi64(multiplier, 32), _mm512_srli_epi64(shift, 32));
+    const __m512i odd =
+        fixed_point_64(_mm512_srli_epi64(sum, 32), _mm512_srli_epi64(multiplier, 32), _mm512_srli_epi64(shift, 32));
     return _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
   }
 
@@ -92,23 +93,26 @@ struct Simd : XsimdBase<xsimd::avx512bw> {
 
    private:
     static NARROW_INLINE __m512i set1(int x) {
-      if constexpr (sizeof(T) == 2) return _mm512_set1_epi16(static_cast<int16_t>(x));
-      else return _mm512_set1_epi8(static_cast<char>(x));
+      if constexpr (sizeof(T) == 2)
+        return _mm512_set1_epi16(static_cast<int16_t>(x));
+      else
+        return _mm512_set1_epi8(static_cast<char>(x));
     }
     static NARROW_INLINE __m512i pack(__m512i a, __m512i b) {
       return static_cast<T>(-1) < 0 ? _mm512_packs_epi16(a, b) : _mm512_packus_epi16(a, b);
     }
     NARROW_INLINE __m512i clamp(__m512i x) const {
-      if constexpr (sizeof(T) == 2) return _mm512_min_epi16(_mm512_max_epi16(x, lo), hi);
-      else if constexpr (static_cast<T>(-1) < 0) return _mm512_min_epi8(_mm512_max_epi8(x, lo), hi);
-      else return _mm512_min_epu8(_mm512_max_epu8(x, lo), hi);
+      if constexpr (sizeof(T) == 2)
+        return _mm512_min_epi16(_mm512_max_epi16(x, lo), hi);
+      else if constexpr (static_cast<T>(-1) < 0)
+        return _mm512_min_epi8(_mm512_max_epi8(x, lo), hi);
+      else
+        return _mm512_min_epu8(_mm512_max_epu8(x, lo), hi);
     }
   };
 
  private:
-  static NARROW_INLINE F widen_bf16(__m256i x) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
-  }
+  static NARROW_INLINE F widen_bf16(__m256i x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16)); }
   static NARROW_INLINE __m256i narrow_bf16(F v) { return _mm512_cvtepi32_epi16(round_bf16(v)); }
   static NARROW_INLINE __m256i narrow_f16(F v) { return _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 

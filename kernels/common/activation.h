@@ -7,8 +7,8 @@
 //
 //   tail(t) ~ ((c - t) * p(-t))^8  for t <= c, and 0 beyond
 //
-// No division, no exponential, and far out exactly x or 0, infinities included; NaN stays NaN. GELU takes 12 operations, SiLU 17.
-// The coefficients come from docs/fit_activations.py, the accuracy is stated in docs/arithmetic.md.
+// No division, no exponential, and far out exactly x or 0, infinities included; NaN stays NaN. GELU takes 12 operations,
+// SiLU 17. The coefficients come from docs/fit_activations.py, the accuracy is stated in docs/arithmetic.md.
 #pragma once
 
 #include <stdint.h>

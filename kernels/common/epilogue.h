@@ -24,8 +24,7 @@ template <class S, class Body>
 NARROW_INLINE void for_each_chunk(int cols, Body body) {
   int j = 0;
   for (; cols - j >= 4 * S::width; j += 4 * S::width) body(std::integral_constant<int, 4>{}, j, S::width);
-  for (; j < cols; j += S::width)
-    body(std::integral_constant<int, 1>{}, j, cols - j < S::width ? cols - j : S::width);
+  for (; j < cols; j += S::width) body(std::integral_constant<int, 1>{}, j, cols - j < S::width ? cols - j : S::width);
 }
 
 /// A chunk of one vector may be partial.
@@ -85,11 +84,16 @@ NARROW_INLINE void load_residual_row(const EpilogueSpec& spec, const void* p, in
 template <class S>
 __attribute__((noinline)) void load_residual(const EpilogueSpec& spec, const void* p, int cols, float* out) {
   switch (spec.residual) {
-    case Type::f32: return load_residual_row<S, float>(spec, p, cols, out);
-    case Type::bf16: return load_residual_row<S, Bf16>(spec, p, cols, out);
-    case Type::f16: return load_residual_row<S, F16>(spec, p, cols, out);
-    case Type::s8: return load_residual_row<S, int8_t>(spec, p, cols, out);
-    default: return load_residual_row<S, uint8_t>(spec, p, cols, out);
+    case Type::f32:
+      return load_residual_row<S, float>(spec, p, cols, out);
+    case Type::bf16:
+      return load_residual_row<S, Bf16>(spec, p, cols, out);
+    case Type::f16:
+      return load_residual_row<S, F16>(spec, p, cols, out);
+    case Type::s8:
+      return load_residual_row<S, int8_t>(spec, p, cols, out);
+    default:
+      return load_residual_row<S, uint8_t>(spec, p, cols, out);
   }
 }
 
@@ -141,7 +145,8 @@ NARROW_INLINE void add_residual(const EpilogueArgs& args, int i, int j, int coun
 
 inline bool is_general(const EpilogueArgs& args) {
   const EpilogueSpec& spec = *args.spec;
-  return spec.row_scale || spec.row_zero_point || spec.accumulate || spec.residual != Type::none || args.columns->has_zero_point;
+  return spec.row_scale || spec.row_zero_point || spec.accumulate || spec.residual != Type::none ||
+         args.columns->has_zero_point;
 }
 
 template <class S, class T, class Function, bool general>
@@ -160,8 +165,7 @@ NARROW_INLINE void float_tile(const EpilogueArgs args) {  // a copy, that no sto
       F y[vectors];
       dequantize<S, general>(args, i, j, scale, bias, y);
       if constexpr (general) {
-        if (spec.accumulate)
-          unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = y[v] + load_vector<S, vectors>(c, v, count); });
+        if (spec.accumulate) unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = y[v] + load_vector<S, vectors>(c, v, count); });
         if (spec.residual != Type::none) add_residual<S, T>(args, i, j, count, y);
       }
       activation(y);
@@ -204,7 +208,8 @@ struct OutputRange {
 };
 
 template <class S, class T, int vectors>
-NARROW_INLINE void store_narrow(const typename S::template Narrow<T>& narrow, T* c, const typename S::I (&q)[vectors], int count) {
+NARROW_INLINE void store_narrow(const typename S::template Narrow<T>& narrow, T* c, const typename S::I (&q)[vectors],
+                                int count) {
   if constexpr (vectors == 4)
     narrow.store(c, q[0], q[1], q[2], q[3]);
   else
@@ -291,7 +296,8 @@ void s32_epilogue(const EpilogueArgs& args) {
       I sum[vectors];
       load_sums<S, true>(args, i, j, sum);
       if (args.spec->accumulate)
-        unroll<vectors>([&](auto v) NARROW_LAMBDA { sum[v] = add_saturating<S>(sum[v], load_vector<S, vectors>(c, v, count)); });
+        unroll<vectors>([&](auto v)
+                            NARROW_LAMBDA { sum[v] = add_saturating<S>(sum[v], load_vector<S, vectors>(c, v, count)); });
       unroll<vectors>([&](auto v) NARROW_LAMBDA { store_vector<S, vectors>(c, sum[v], v, count); });
     }
   });
@@ -300,12 +306,18 @@ void s32_epilogue(const EpilogueArgs& args) {
 template <class S, class T>
 EpilogueFn select_float_epilogue(Activation activation) {
   switch (activation) {
-    case Activation::relu: return float_epilogue<S, T, Relu>;
-    case Activation::clamp: return float_epilogue<S, T, Clamp>;
-    case Activation::leaky_relu: return float_epilogue<S, T, LeakyRelu>;
-    case Activation::gelu: return float_epilogue<S, T, Gelu>;
-    case Activation::silu: return float_epilogue<S, T, Silu>;
-    default: return float_epilogue<S, T, Identity>;
+    case Activation::relu:
+      return float_epilogue<S, T, Relu>;
+    case Activation::clamp:
+      return float_epilogue<S, T, Clamp>;
+    case Activation::leaky_relu:
+      return float_epilogue<S, T, LeakyRelu>;
+    case Activation::gelu:
+      return float_epilogue<S, T, Gelu>;
+    case Activation::silu:
+      return float_epilogue<S, T, Silu>;
+    default:
+      return float_epilogue<S, T, Identity>;
   }
 }
 
@@ -313,22 +325,32 @@ template <class S, class T>
 EpilogueFn select_quantized_epilogue(const EpilogueSpec& spec) {
   if (spec.requantize == Requantize::fixed_point) return fixed_point_epilogue<S, T>;
   switch (spec.activation) {
-    case Activation::leaky_relu: return quantized_epilogue<S, T, LeakyRelu>;
-    case Activation::gelu: return quantized_epilogue<S, T, Gelu>;
-    case Activation::silu: return quantized_epilogue<S, T, Silu>;
-    default: return quantized_epilogue<S, T, Identity>;
+    case Activation::leaky_relu:
+      return quantized_epilogue<S, T, LeakyRelu>;
+    case Activation::gelu:
+      return quantized_epilogue<S, T, Gelu>;
+    case Activation::silu:
+      return quantized_epilogue<S, T, Silu>;
+    default:
+      return quantized_epilogue<S, T, Identity>;
   }
 }
 
 template <class S>
 EpilogueFn select_epilogue(const EpilogueSpec& spec) {
   switch (spec.c) {
-    case Type::f32: return select_float_epilogue<S, float>(spec.activation);
-    case Type::bf16: return select_float_epilogue<S, Bf16>(spec.activation);
-    case Type::f16: return select_float_epilogue<S, F16>(spec.activation);
-    case Type::s8: return select_quantized_epilogue<S, int8_t>(spec);
-    case Type::u8: return select_quantized_epilogue<S, uint8_t>(spec);
-    default: return s32_epilogue<S>;
+    case Type::f32:
+      return select_float_epilogue<S, float>(spec.activation);
+    case Type::bf16:
+      return select_float_epilogue<S, Bf16>(spec.activation);
+    case Type::f16:
+      return select_float_epilogue<S, F16>(spec.activation);
+    case Type::s8:
+      return select_quantized_epilogue<S, int8_t>(spec);
+    case Type::u8:
+      return select_quantized_epilogue<S, uint8_t>(spec);
+    default:
+      return s32_epilogue<S>;
   }
 }
 

@@ -2,8 +2,8 @@
 //
 // A float row is read twice, first for its range, then, from the cache, to be quantized. The range is found on the bits, in two
 // operations a vector: as signed integers, floats that are not negative (or magnitudes) are in order, and as unsigned ones,
-// those with the sign set are, by magnitude, above all others. NaN and infinity come out beyond every finite value, so the same maximum tells
-// that a row has them; only then is the range taken again without them, and the second pass looks for them.
+// those with the sign set are, by magnitude, above all others. NaN and infinity come out beyond every finite value, so the same
+// maximum tells that a row has them; only then is the range taken again without them, and the second pass looks for them.
 #pragma once
 
 #include <stddef.h>
@@ -95,7 +95,8 @@ struct RowQuantization {
 };
 
 template <class S, bool finite, class T, class Source>
-NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, float inverse, const typename S::template Narrow<T>& narrow, T* out) {
+NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, float inverse, const typename S::template Narrow<T>& narrow,
+                            T* out) {
   using F = typename S::F;
   auto quantized = [&](F value) NARROW_LAMBDA {
     value = value * S::broadcast(inverse);
@@ -159,9 +160,8 @@ void pack_integer_rows(const PackAArgs& args) {
   using T = typename PackedElement<packed>::T;
   for (int i = 0; i < args.rows; ++i) {
     const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
-    write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {
-      copy(x + first, count, out);
-    });
+    write_row<S, T, row_group, kr>(
+        args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA { copy(x + first, count, out); });
   }
 }
 
@@ -201,11 +201,21 @@ void pack_float_rows(const PackAArgs& args) {
 template <class S, Type packed, int row_group = 1, int kr = 8>
 void pack_a(const PackAArgs& args) {
   switch (args.src_type) {
-    case Type::u8: pack_integer_rows<S, packed, row_group, kr, uint8_t>(args); break;
-    case Type::s8: pack_integer_rows<S, packed, row_group, kr, int8_t>(args); break;
-    case Type::f32: pack_float_rows<S, packed, row_group, kr, float>(args); break;
-    case Type::bf16: pack_float_rows<S, packed, row_group, kr, Bf16>(args); break;
-    default: pack_float_rows<S, packed, row_group, kr, F16>(args); break;
+    case Type::u8:
+      pack_integer_rows<S, packed, row_group, kr, uint8_t>(args);
+      break;
+    case Type::s8:
+      pack_integer_rows<S, packed, row_group, kr, int8_t>(args);
+      break;
+    case Type::f32:
+      pack_float_rows<S, packed, row_group, kr, float>(args);
+      break;
+    case Type::bf16:
+      pack_float_rows<S, packed, row_group, kr, Bf16>(args);
+      break;
+    default:
+      pack_float_rows<S, packed, row_group, kr, F16>(args);
+      break;
   }
   if constexpr (row_group > 1) {  // the last group's missing rows
     using T = typename PackedElement<packed>::T;
