@@ -394,7 +394,8 @@ void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, 
   if (total == 0 || p.n == 0) return;
 
   // Reading past the end of a row is reading the next row, where B's padding is zero: only the last row must be copied.
-  if (p.ragged && !p.must_pack && count == 1 && total >= worth_splitting && !aliases(p, *items)) {
+  if (p.ragged && !p.must_pack && count == 1 && total >= worth_splitting && p.k_padded - p.k <= items->a_stride &&
+      !aliases(p, *items)) {
     const auto [head, last] = split_last_row(p, *items);
     multiply_rows(p, largest, &head, 1, head.m, false, scratch, bytes, parallel);
     multiply_rows(p, blocking(p, 1, 1), &last, 1, 1, true, scratch, bytes, serial());
