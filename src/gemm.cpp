@@ -220,7 +220,7 @@ Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexc
   const BlobHeader& h = WeightsAccess::header(weights);
   const Kernel* kernel = find_kernel(weights.tier(), weights.type(), h.layout);
   if (!kernel || !admits(limit, weights.tier()))
-    return {Code::unsupported,
+    return {Code::bad_weights,
             "gemm: the weights are packed for a tier that this machine or build lacks, or that the cap excludes"};
   return GemmAccess::plan(desc, weights, *kernel, out);
 }
