@@ -12,33 +12,29 @@ constexpr std::int64_t thread_worth = 30000;
 /// Units per thread: enough that a late thread leaves the others something to claim.
 constexpr std::int64_t units_per_thread = 4;
 
-/// Panels of a strip: one where B is only streamed through (few rows, or all rows in one tile and B beyond the cache), else as
-/// many as a tile that takes all the rows at once allows, or the widest tile; but no more than half of the L2 cache holds.
-int strip_width(const Geometry& g, const BlockingInput& in) {
-  const std::int64_t panel_bytes = in.k * g.nr;
-  if (in.m <= streaming_rows || (in.m <= g.max_rows[0] && in.panels * panel_bytes > in.l2)) return 1;
-  int panels = g.max_panels;
-  while (panels > 1 && in.m > g.max_rows[panels - 1] && in.m <= g.max_rows[panels - 2]) --panels;
-  while (panels > 1 && panels * panel_bytes > in.l2 / 2) --panels;
-  return panels;
+}  // namespace
+
+int strip_width(const Geometry& g, std::int64_t m, std::int64_t panel_bytes, std::int64_t panels, std::int64_t l2) noexcept {
+  if (m <= streaming_rows || (m <= g.max_rows[0] && panels * panel_bytes > l2)) return 1;
+  int width = g.max_panels;
+  while (width > 1 && m > g.max_rows[width - 1] && m <= g.max_rows[width - 2]) --width;
+  while (width > 1 && width * panel_bytes > l2 / 2) --width;
+  return width;
 }
 
-}  // namespace
+std::int64_t rows_of_one_block(std::int64_t row_bytes, std::int64_t columns, std::int64_t b_bytes, std::int64_t l2) noexcept {
+  const std::int64_t bytes = row_bytes + (b_bytes <= l2 / 4 ? columns * 4 : 0);
+  return std::max<std::int64_t>(1, divide(l2 / 2, std::max<std::int64_t>(1, bytes)));
+}
 
 Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   Blocking b{};
-  b.strip_panels = strip_width(g, in);
+  b.strip_panels = strip_width(g, in.m, in.panel_bytes, in.panels, in.l2);
   const std::int64_t tile_rows = g.max_rows[b.strip_panels - 1];
 
-  // A block of A takes up to half of the L2 cache; several blocks are of one size. Where all of B stays in the cache as well,
-  // blocks are so short that their rows of C do too: they are then written out once, not strip by strip.
-  const bool b_stays = in.panels * g.nr * in.k <= in.l2 / 4;
-  const std::int64_t row_bytes = in.a_row_bytes + (b_stays ? in.panels * g.nr * 4 : 0);
   b.block_rows = round_up(in.m, tile_rows);
-  if (b.block_rows * row_bytes > in.l2 / 2) {
-    const std::int64_t fits = round_up(std::max<std::int64_t>(1, in.l2 / 2 / row_bytes), tile_rows);
-    b.block_rows = round_up(divide_up(in.m, divide_up(in.m, fits)), tile_rows);
-  }
+  if (in.m > in.whole_rows)  // several blocks of one size
+    b.block_rows = round_up(divide_up(in.m, divide_up(in.m, round_up(in.whole_rows, tile_rows))), tile_rows);
   b.threads = 1;
   b.slab_rows = b.block_rows;
   b.chunk_panels = in.panels;

@@ -16,7 +16,8 @@ namespace narrow {
 
 struct BlockingInput {
   std::int64_t m, panels, k;  ///< k padded
-  std::int64_t a_row_bytes;   ///< of one row as the kernel reads it
+  std::int64_t panel_bytes;   ///< of one panel of B
+  std::int64_t whole_rows;    ///< see rows_of_one_block
   std::int64_t l2;            ///< bytes
   int threads;                ///< that the caller offers
 };
@@ -30,6 +31,15 @@ struct Blocking {
   int slices;            ///< of k; more than one only where there are fewer tiles than threads
   std::int64_t slice_k;  ///< k of all slices but the last; multiple of k_unit
 };
+
+/// Panels of a strip: one where B is only streamed through (few rows, or all rows in one tile and B beyond the cache), else as
+/// many as a tile that takes all the rows at once allows, or the widest tile; but no more than half of the L2 cache holds.
+int strip_width(const Geometry& geometry, std::int64_t m, std::int64_t panel_bytes, std::int64_t panels,
+                std::int64_t l2) noexcept;
+
+/// Rows of A, `row_bytes` each, whose block takes up to half of the L2 cache. Where all of B stays in the cache as well, blocks
+/// are so short that their rows of C, of `columns` int32, do too: they are then written out once, not strip by strip.
+std::int64_t rows_of_one_block(std::int64_t row_bytes, std::int64_t columns, std::int64_t b_bytes, std::int64_t l2) noexcept;
 
 Blocking block(const Geometry& geometry, const BlockingInput& input) noexcept;
 

@@ -11,9 +11,12 @@ namespace {
 constexpr std::size_t line = 64;
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
+/// So few rows are read in place whatever their stride.
+constexpr std::int64_t in_place_rows = 4;
+
 /// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways.
 bool aliases(const Product& p, const GemmArgs& item) {
-  return item.m > 4 && item.a_stride * static_cast<std::int64_t>(size_of(p.a)) % 4096 == 0;
+  return item.m > in_place_rows && item.a_stride * static_cast<std::int64_t>(size_of(p.a)) % 4096 == 0;
 }
 
 /// What pack_a leaves in scratch for the rows of one slab.
@@ -343,10 +346,6 @@ void multiply_rows(const Product& p, const Blocking& largest, const GemmArgs* it
     if (pack) slab_rows = std::min({total, b.slab_rows, static_cast<std::int64_t>(room / Packed::bytes_per_row(p))});
     packed = Packed::carve(p, slab_rows, static_cast<char*>(scratch) + skew);
   }
-  if (count == 1 && total <= b.block_rows && !pack && b.threads == 1) {  // one unit: straight to it
-    compute(p, *items, in_place(p, *items), {0, total, 0, p.panel_count, 0, p.k_padded, nullptr}, b.strip_panels);
-    return;
-  }
   const Call call(p, items, b, parallel);
   Slab slab{items, 0, 0, 0};
   for (std::int64_t done = 0; done < total; done += slab.rows) {
@@ -366,21 +365,37 @@ void complete(Product* p) noexcept {
   p->panel_count = divide_up(p->n, g.nr);
   p->k_padded = round_up(p->k, g.k_unit);
   p->steps = p->k_padded / g.kr;
+  p->panel_bytes = p->k_padded * g.nr;
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
   const auto element = static_cast<std::int64_t>(size_of(g.a));
   p->packed_row_bytes = p->k_padded * element;
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
+  p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, p->l2);
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.packed_row_bytes, p.l2, threads});
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.panel_bytes, p.whole_rows, p.l2, threads});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
-  const bool may_pack = p.must_pack || p.ragged || m > 4;  // whether A's stride asks for it is known only at the call
+  const bool may_pack =
+      p.must_pack || p.ragged || m > in_place_rows;  // whether A's stride asks for it is known only at the call
   if (m <= 0 || p.n == 0 || (!may_pack && b.slices == 1)) return 0;
   return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, b.slab_rows)) +
          partial_bytes(p, b, m);
+}
+
+bool is_whole(const Product& p, const GemmArgs& item) noexcept {
+  return !p.must_pack && !p.ragged && item.m <= p.whole_rows && item.m > 0 && p.n > 0 && !aliases(p, item);
+}
+
+std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
+  return m > in_place_rows ? line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(m) : 0;
+}
+
+void multiply_whole(const Product& p, const GemmArgs& item) noexcept {
+  const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
+  compute(p, item, in_place(p, item), everything, strip_width(p.kernel->geometry, item.m, p.panel_bytes, p.panel_count, p.l2));
 }
 
 void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, int count, void* scratch, std::size_t bytes,

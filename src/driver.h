@@ -18,6 +18,8 @@ struct Product {
   std::int64_t panel_count;
   std::int64_t steps;             ///< k_padded / kr
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
+  std::int64_t panel_bytes;       ///< of values of B, without padding between panels
+  std::int64_t whole_rows;        ///< up to so many rows, read in place on one thread, are one unit of work
   std::int64_t l2;                ///< bytes of the cache that a block of A and a strip of B share
   Type a;
   Dynamic dynamic;
@@ -36,6 +38,13 @@ Blocking blocking(const Product& product, std::int64_t m, int threads) noexcept;
 
 /// Bytes of scratch for a product of m rows that is cut up like this.
 std::size_t scratch_bytes(const Product& product, const Blocking& blocking, std::int64_t m) noexcept;
+
+/// Whether a product is small and plain enough to be a single unit of work on one thread. These have a way of their own, past
+/// all blocking, because what a call costs beside its sums decides the speed of small products.
+bool is_whole(const Product& product, const GemmArgs& item) noexcept;
+/// scratch_bytes of such a product (not used by multiply_whole, but asked for alike whatever A's stride).
+std::size_t whole_scratch_bytes(const Product& product, std::int64_t m) noexcept;
+void multiply_whole(const Product& product, const GemmArgs& item) noexcept;
 
 /// Computes checked products. `blocking` is that of the largest item, `scratch` holds at least its scratch_bytes.
 void multiply(const Product& product, const Blocking& blocking, const GemmArgs* items, int count, void* scratch,

@@ -18,6 +18,7 @@
 namespace narrow {
 namespace {
 
+constexpr Status scratch_too_small{Code::scratch_too_small, "gemm: the scratch buffer is smaller than scratch_size says"};
 Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
 
 bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f16; }
@@ -244,7 +245,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   }
   const Blocking b = blocking(p, largest, parallel.for_each ? parallel.threads : 1);
   const std::size_t needed = scratch_bytes(p, b, largest);
-  if (bytes < needed) return {Code::scratch_too_small, "gemm: the scratch buffer is smaller than scratch_size says"};
+  if (bytes < needed) return scratch_too_small;
   if (needed > 0 && !scratch) return bad("gemm: scratch is null");
   if (!p.verbose) {
     multiply(p, b, items, count, scratch, bytes, parallel);
@@ -260,6 +261,13 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
 }
 
 Status Gemm::run(const GemmArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {
+  const Product& p = GemmAccess::product(*this);
+  if (p.kernel && !p.verbose && !parallel.for_each && is_whole(p, args)) {
+    if (Status s = check(desc_, weights_.n(), p, args); !s.ok()) return s;
+    if (bytes < whole_scratch_bytes(p, args.m)) return scratch_too_small;
+    multiply_whole(p, args);
+    return {};
+  }
   return run_batch(&args, 1, scratch, bytes, parallel);
 }
 
