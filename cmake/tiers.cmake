@@ -20,6 +20,10 @@ else()
   set(narrow_architecture other)
 endif()
 
+# Optimised in every build type, as tiles must stay in registers. The sanitizer presets ask for less of both: the checks that
+# they leave out (each inlined temporary's scope and alignment) take minutes per tier to compile.
+set(NARROW_KERNEL_FLAGS -O3 CACHE STRING "Flags for optimisation and sanitizers of the kernels")
+
 function(narrow_add_tiers core objects)
   set(built)
   set(left_out)
@@ -45,12 +49,12 @@ function(narrow_add_tiers core objects)
 
     file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
     narrow_add_objects(narrow_${tier} ${sources})
-    # xsimd's functions are plain inline: under one name, the linker would keep one tier's copy for all tiers. Optimised in
-    # every build type, as tiles must stay in registers. Not -fno-trapping-math: g++ then turns float(int(x)) into trunc(x)
-    # where the tier has that instruction, and -0.5 gives -0 there and 0 elsewhere.
+    # xsimd's functions are plain inline: under one name, the linker would keep one tier's copy for all tiers.
+    # Not -fno-trapping-math: g++ then turns float(int(x)) into trunc(x) where the tier has that instruction, and -0.5 gives
+    # -0 there and 0 elsewhere.
     target_compile_definitions(narrow_${tier} PRIVATE xsimd=narrow_xsimd_${tier})
     # g++ 12 finds the deliberately undefined operands of its own AVX-512 intrinsics uninitialized.
-    target_compile_options(narrow_${tier} PRIVATE ${tier_flags} -O3 -fno-math-errno
+    target_compile_options(narrow_${tier} PRIVATE ${tier_flags} -fno-math-errno ${NARROW_KERNEL_FLAGS}
       $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_include_directories(narrow_${tier} SYSTEM PRIVATE ${narrow_xsimd})
     target_compile_definitions(${core} PRIVATE NARROW_HAVE_${upper}=1)
