@@ -157,9 +157,10 @@ Status WeightsAccess::pack(const WeightsDesc& d, const Kernel& kernel, void* buf
   if (d.zero_point)
     std::memcpy(blob + s.zero_points, d.zero_point, sizeof(std::int32_t) * (d.zero_point_per == Per::column ? d.n : 1));
 
-  // Pieces of about 256 KB: enough of them to share out, each large enough to be worth claiming.
+  // Pieces of 64 columns; from [k,n], where these are one cache line of each row and often one of each page, four times as
+  // many.
   const std::int64_t panels = panel_count(h);
-  const std::int64_t piece = std::max<std::int64_t>(1, (std::int64_t{256} << 10) / static_cast<std::int64_t>(h.panel_stride));
+  const std::int64_t piece = std::max(1, (d.order == Order::nk ? 64 : 256) / g.nr);
   const std::int64_t stride = d.stride ? d.stride : d.order == Order::nk ? d.k : d.n;
   const std::int64_t used = padded_k(d.k, g) * g.nr;
   std::atomic<std::uint64_t> body{0};
@@ -167,14 +168,12 @@ Status WeightsAccess::pack(const WeightsDesc& d, const Kernel& kernel, void* buf
   claim(parallel, (panels + piece - 1) / piece, [&](int, std::int64_t i) {
     const std::int64_t first = i * piece, last = std::min(panels, first + piece);
     const std::int64_t begin = first * g.nr, end = std::min(d.n, last * g.nr);
+    kernel.pack_b({static_cast<const std::int8_t*>(d.data) + (d.order == Order::nk ? begin * stride : begin), d.order, stride,
+                   d.k, padded_k(d.k, g), static_cast<int>(end - begin), blob + s.panels + first * h.panel_stride,
+                   static_cast<std::ptrdiff_t>(h.panel_stride), sums + begin});
     std::uint64_t sum_of_hashes = 0;
     for (std::int64_t p = first; p < last; ++p) {
-      char* panel = blob + s.panels + p * h.panel_stride;
-      std::memset(panel + used, 0, h.panel_stride - used);
-      const std::int64_t column = p * g.nr;
-      kernel.pack_b({static_cast<const std::int8_t*>(d.data) + (d.order == Order::nk ? column * stride : column), d.order,
-                     stride, d.k, padded_k(d.k, g), static_cast<int>(std::min<std::int64_t>(g.nr, d.n - column)), panel,
-                     static_cast<std::ptrdiff_t>(h.panel_stride), sums + column});
+      std::memset(blob + s.panels + p * h.panel_stride + used, 0, h.panel_stride - used);
       sum_of_hashes += panel_hash(blob, h, s, p);
     }
     for (std::int64_t j = begin; j < end; ++j)

@@ -116,8 +116,18 @@ NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, float inverse, con
 /// Integers as they are, or shifted by 128 one way or the other, which for bytes is a flip of the top bit.
 template <class T, class Source>
 NARROW_INLINE void copy(const Source* x, ptrdiff_t count, T* out) {
-  constexpr bool flip = sizeof(T) == 1 && (static_cast<T>(-1) < 0) != (static_cast<Source>(-1) < 0);
-  for (ptrdiff_t j = 0; j < count; ++j) out[j] = static_cast<T>(flip ? x[j] ^ 0x80 : x[j]);
+  constexpr int flip = sizeof(T) == 1 && (static_cast<T>(-1) < 0) != (static_cast<Source>(-1) < 0) ? 0x80 : 0;
+  ptrdiff_t j = 0;
+  if constexpr (sizeof(T) == 1) {  // a short row is over before a vectorized loop has found out how to go about it
+    typedef uint8_t Block __attribute__((vector_size(64)));
+    for (; count - j >= 64; j += 64) {
+      Block block;
+      memcpy(&block, x + j, 64);
+      block ^= static_cast<uint8_t>(flip);
+      memcpy(out + j, &block, 64);
+    }
+  }
+  for (; j < count; ++j) out[j] = static_cast<T>(x[j] ^ flip);
 }
 
 template <class S, class T>

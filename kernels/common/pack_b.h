@@ -1,11 +1,12 @@
 // B[k,n] -> panels (the picture stands in src/kernel.h), and the column sums that zero points of A need.
 //
-// Whole steps of whole panels are moved by words: from [n,k] the kr values of a column lie side by side already; from [k,n] kr
-// rows are interleaved by rounds of zips, each of which doubles the number of values of one column that lie together:
+// Whole steps of whole panels are moved by interleaving rows in rounds of zips, each of which doubles the number of units that
+// lie together. From [k,n], the units are bytes and the rows are the kr rows of a step:
 //
 //   k0: a b c d ..    zip k0 k1: a0 a1 b0 b1 ..    zip again: a0 a1 a2 a3 b0 b1 b2 b3 ..
 //   k1: a b c d ..    zip k2 k3: a2 a3 b2 b3 ..
 //
+// From [n,k], a unit is the kr values of a column and a step, and the rows are 16 / kr columns: interleaving transposes them.
 // The column sums are the product of the panel with a row of ones, so the tier's own dot product computes them.
 #pragma once
 
@@ -32,45 +33,71 @@ NARROW_INLINE typename ByteVector<width>::T zip(typename ByteVector<width>::T a,
   (std::make_integer_sequence<int, width>{});
 }
 
-/// One k-step of `width` columns from [k,n]: kr rows, `stride` apart, to kr vectors of interleaved values.
-template <int kr, int width>
-NARROW_INLINE void interleave(const int8_t* src, ptrdiff_t stride, int8_t* dst) {
+/// Interleaves `rows` rows of `width` bytes, `stride` apart, in units of `unit` bytes: vector v of the result, stored at
+/// dst + v * dst_stride, holds the units v * (width / unit / rows) and following of all rows, those of one index together.
+template <int rows, int width, int unit>
+NARROW_INLINE void interleave(const int8_t* src, ptrdiff_t stride, int8_t* dst, ptrdiff_t dst_stride) {
   using V = typename ByteVector<width>::T;
-  V rows[kr];
-  unroll<kr>([&](auto i) NARROW_LAMBDA { memcpy(&rows[i], src + i * stride, width); });
-  // After a round of zips, row j * 2 + h holds half h of the pair (2j, 2j + 1), that is: of `spread` times fewer columns.
+  V row[rows];
+  unroll<rows>([&](auto i) NARROW_LAMBDA { memcpy(&row[i], src + i * stride, width); });
+  // Before the round `spread`, block j of `spread` vectors is rows j * spread and following, already interleaved.
   auto round = [&](auto spread) NARROW_LAMBDA {
-    if constexpr (spread < kr) {
-      V next[kr];
-      unroll<kr / 2>([&](auto p) NARROW_LAMBDA {
-        constexpr int block = p / spread,
-                      within = p % spread;  // blocks of 2 * spread rows hold `spread` rows' columns in order
-        const V a = rows[block * 2 * spread + within], b = rows[block * 2 * spread + spread + within];
-        next[block * 2 * spread + 2 * within] = zip<width, spread, 0>(a, b);
-        next[block * 2 * spread + 2 * within + 1] = zip<width, spread, 1>(a, b);
+    if constexpr (spread < rows) {
+      V next[rows];
+      unroll<rows / 2>([&](auto p) NARROW_LAMBDA {
+        constexpr int block = p / spread, within = p % spread;
+        const V a = row[block * 2 * spread + within], b = row[block * 2 * spread + spread + within];
+        next[block * 2 * spread + 2 * within] = zip<width, spread * unit, 0>(a, b);
+        next[block * 2 * spread + 2 * within + 1] = zip<width, spread * unit, 1>(a, b);
       });
-      unroll<kr>([&](auto i) NARROW_LAMBDA { rows[i] = next[i]; });
+      unroll<rows>([&](auto i) NARROW_LAMBDA { row[i] = next[i]; });
     }
   };
   round(std::integral_constant<int, 1>{});
   round(std::integral_constant<int, 2>{});
   round(std::integral_constant<int, 4>{});
-  unroll<kr>([&](auto i) NARROW_LAMBDA { memcpy(dst + i * width, &rows[i], width); });
+  unroll<rows>([&](auto i) NARROW_LAMBDA { memcpy(dst + i * dst_stride, &row[i], width); });
 }
 
-/// Moves the whole steps of a whole panel.
+/// Moves `steps` whole steps of `panels` whole panels. From [k,n], panels side by side are moved together, because their
+/// values share cache lines.
 template <int nr, int kr>
-void pack_steps(Order order, const int8_t* src, ptrdiff_t stride, ptrdiff_t steps, int8_t* dst) {
-  constexpr int width = nr % 16 == 0 ? 16 : nr % 8 == 0 ? 8 : 0;
-  for (ptrdiff_t s = 0; s < steps; ++s, dst += nr * kr) {
-    if (order == Order::nk) {
-      unroll<nr>([&](auto c) NARROW_LAMBDA { memcpy(dst + c * kr, src + c * stride + s * kr, kr); });
-    } else if constexpr (width != 0 && kr > 1) {
-      for (int c = 0; c < nr; c += width) interleave<kr, width>(src + s * kr * stride + c, stride, dst + c * kr);
-    } else {
-      for (int c = 0; c < nr; ++c)
-        for (int i = 0; i < kr; ++i) dst[c * kr + i] = src[(s * kr + i) * stride + c];
+void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
+  constexpr int step_bytes = nr * kr;
+  constexpr int line = 16;
+  const int8_t* src = static_cast<const int8_t*>(args.src);
+  int8_t* dst = static_cast<int8_t*>(args.dst);
+  if (args.order == Order::kn) {
+    constexpr int width = nr % 16 == 0 ? 16 : 8;
+    constexpr ptrdiff_t block = 8;  // steps: long enough pieces of each panel, few enough rows (a page each, often) in turn
+    for (ptrdiff_t first = 0; first < steps; first += block)
+      for (int p = 0; p < panels; ++p)
+        for (ptrdiff_t s = first; s < steps && s < first + block; ++s) {
+          const int8_t* from = src + s * kr * args.stride + p * nr;
+          int8_t* to = dst + p * args.dst_stride + s * step_bytes;
+          if constexpr (nr % 8 == 0 && kr > 1) {
+            for (int c = 0; c < nr; c += width) interleave<kr, width, 1>(from + c, args.stride, to + c * kr, width);
+          } else {
+            for (int c = 0; c < nr; ++c)
+              for (int i = 0; i < kr; ++i) to[c * kr + i] = from[i * args.stride + c];
+          }
+        }
+    return;
+  }
+  for (int p = 0; p < panels; ++p) {
+    const int8_t* from = src + p * nr * args.stride;
+    int8_t* to = dst + p * args.dst_stride;
+    ptrdiff_t s = 0;
+    if constexpr (line % kr == 0 && nr % (line / kr) == 0) {
+      constexpr int together = line / kr;  // columns, and steps
+      for (; s + together <= steps; s += together)
+        unroll<nr / together>([&](auto c) NARROW_LAMBDA {
+          interleave<together, line, kr>(from + c * together * args.stride + s * kr, args.stride,
+                                         to + s * step_bytes + c * line, step_bytes);
+        });
     }
+    for (; s < steps; ++s)
+      unroll<nr>([&](auto c) NARROW_LAMBDA { memcpy(to + s * step_bytes + c * kr, from + c * args.stride + s * kr, kr); });
   }
 }
 
@@ -96,31 +123,27 @@ void sum_columns(const int8_t* panel, ptrdiff_t k_padded, int cols, int32_t* sum
   memcpy(sum, total, sizeof(int32_t) * cols);
 }
 
-/// One panel of `cols` <= nr columns. Columns beyond and k beyond are zero.
 template <class Isa>
-void pack_panel(const PackBArgs& args, const int8_t* src, int cols, int8_t* dst) {
+void pack_b(const PackBArgs& args) {
   constexpr int nr = Isa::geometry.nr, kr = Isa::geometry.kr;
   const ptrdiff_t k_stride = args.order == Order::nk ? 1 : args.stride;
   const ptrdiff_t n_stride = args.order == Order::nk ? args.stride : 1;
-  const ptrdiff_t whole = cols == nr ? args.k / kr : 0;
-  pack_steps<nr, kr>(args.order, src, args.stride, whole, dst);
-  // The edges: a narrow last panel, a short last step, the padding.
-  for (ptrdiff_t s = whole; s < args.k_padded / kr; ++s)
-    for (int c = 0; c < nr; ++c)
-      for (int i = 0; i < kr; ++i) {
-        const ptrdiff_t k = s * kr + i;
-        dst[(s * nr + c) * kr + i] = k < args.k && c < cols ? src[k * k_stride + c * n_stride] : int8_t{0};
-      }
-}
+  const ptrdiff_t steps = args.k_padded / kr, whole_steps = args.k / kr;
+  const int whole_panels = args.cols / nr;
+  pack_steps<nr, kr>(args, whole_steps, whole_panels);
 
-template <class Isa>
-void pack_b(const PackBArgs& args) {
-  constexpr int nr = Isa::geometry.nr;
-  for (int c = 0; c < args.cols; c += nr) {
-    const int cols = args.cols - c < nr ? args.cols - c : nr;
-    int8_t* dst = static_cast<int8_t*>(args.dst) + c / nr * args.dst_stride;
-    pack_panel<Isa>(args, static_cast<const int8_t*>(args.src) + c * (args.order == Order::nk ? args.stride : 1), cols, dst);
-    sum_columns<Isa>(dst, args.k_padded, cols, args.column_sum + c);
+  for (int first = 0; first < args.cols; first += nr) {
+    const int cols = args.cols - first < nr ? args.cols - first : nr;
+    const int8_t* src = static_cast<const int8_t*>(args.src) + first * n_stride;
+    int8_t* dst = static_cast<int8_t*>(args.dst) + first / nr * args.dst_stride;
+    // The edges: a narrow last panel, a short last step, and the padding, which is zero.
+    for (ptrdiff_t s = cols == nr ? whole_steps : 0; s < steps; ++s)
+      for (int c = 0; c < nr; ++c)
+        for (int i = 0; i < kr; ++i) {
+          const ptrdiff_t k = s * kr + i;
+          dst[(s * nr + c) * kr + i] = k < args.k && c < cols ? src[k * k_stride + c * n_stride] : int8_t{0};
+        }
+    sum_columns<Isa>(dst, args.k_padded, cols, args.column_sum + first);
   }
 }
 
