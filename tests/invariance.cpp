@@ -16,6 +16,8 @@ std::vector<Case> cases() {
        .b_scale = Given::each, .c = Type::bf16, .bias = Bias::f32, .accumulate = true, .activation = Activation::gelu},
       {.m = 21, .n = 75, .k = 130, .a = Type::s8, .a_scale = Given::each, .b_scale = Given::each, .c = Type::s8,
        .residual = Type::u8, .activation = Activation::relu},
+      {.m = 21, .n = 75, .k = 70, .a = Type::u8, .a_zero_point = Given::each, .a_scale = Given::each, .c = Type::f32,
+       .residual = Type::f16},
       {.m = 13, .n = 300, .k = 1000, .a = Type::bf16, .b_scale = Given::tensor, .c = Type::f32, .pad = 3},
       {.m = 3, .n = 35, .k = 9000, .a = Type::s8, .c = Type::s32, .accumulate = true},   // few tiles, long k
       {.m = 1, .n = 130, .k = 9000, .a = Type::u8, .b_zero_point = Given::tensor, .c = Type::f32},
@@ -26,6 +28,7 @@ std::vector<Case> cases() {
 TEST_P(Invariance, OfRows) {
   for (const Case& c : cases()) {
     Problem problem(c);
+    ASSERT_FALSE(problem.trivial()) << c;
     Weights weights;
     Gemm plan;
     ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());

@@ -144,6 +144,16 @@ class Problem {
     return expected_;
   }
 
+  /// Whether all of C is one value: such a problem would hide most mistakes.
+  bool trivial() {
+    const std::size_t element = size_of(case_.c);
+    expected();
+    for (std::int64_t i = 0; i < case_.m; ++i)
+      for (std::int64_t j = 0; j < case_.n; ++j)
+        if (std::memcmp(&expected_[static_cast<std::size_t>(i * c_stride_ + j) * element], expected_.data(), element) != 0) return false;
+    return true;
+  }
+
   /// Runs the last m rows on a fresh C with scratch memory of exactly the size asked for, and compares every byte.
   testing::AssertionResult check(const Gemm& plan, std::int64_t m, const Parallel& parallel = serial()) {
     expected();
@@ -336,7 +346,8 @@ class Problem {
     desc_.hi = static_cast<float>(rng_.real(0.3, 0.8) * magnitude());
     if (case_.c == Type::s8 || case_.c == Type::u8) {
       desc_.c_scale = static_cast<float>(rng_.real(0.01, 0.03) * magnitude());
-      desc_.c_zero_point = draw_zero_point(case_.c);
+      // Towards the middle: with relu and a zero point at the upper end, every output would be the same.
+      desc_.c_zero_point = rng_.one_in(8) ? draw_zero_point(case_.c) : draw_zero_point(Type::s8) / 4 + (case_.c == Type::u8 ? 100 : 0);
     }
     if (case_.requantize == Requantize::fixed_point) {
       const std::size_t count = case_.multiplier == Given::each ? n : 1;
