@@ -1,0 +1,91 @@
+// Rows of A on their way to the tiles: read in place where a kernel can, else packed into scratch.
+#pragma once
+
+#include "src/driver.h"
+
+namespace narrow {
+
+inline constexpr std::size_t line = 64;  // bytes of a cache line
+
+/// So few rows are read in place whatever their stride.
+inline constexpr std::int64_t in_place_rows = 4;
+
+/// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways.
+inline bool aliases(const Product& p, const GemmArgs& item) {
+  return item.m > in_place_rows && item.a_stride * static_cast<std::int64_t>(size_of(p.a)) % 4096 == 0;
+}
+
+/// What pack_a leaves in scratch for the rows of one slab.
+struct Packed {
+  char* a;
+  float* scale;
+  std::int32_t* zero_point;
+  std::int32_t* row_sum;
+  std::int32_t* partial;  ///< [slices][rows][n padded to panels], where k is sliced
+
+  static std::size_t bytes_per_row(const Product& p) { return static_cast<std::size_t>(p.packed_row_bytes) + 3 * 4; }
+  static std::size_t slack(const Product& p) {  // alignment of five sections, and a partner for an odd last row
+    return 5 * line + static_cast<std::size_t>(p.packed_row_bytes) * (p.kernel->geometry.row_group - 1);
+  }
+  /// `at` is aligned to a cache line.
+  static Packed carve(const Product& p, std::int64_t rows, char* at) {
+    auto take = [&](std::int64_t bytes) {
+      char* here = at;
+      at += round_up(bytes, line);
+      return here;
+    };
+    Packed s;
+    s.a = take(p.packed_row_bytes * round_up(rows, p.kernel->geometry.row_group));
+    s.scale = reinterpret_cast<float*>(take(4 * rows));
+    s.zero_point = reinterpret_cast<std::int32_t*>(take(4 * rows));
+    s.row_sum = reinterpret_cast<std::int32_t*>(take(4 * rows));
+    s.partial = reinterpret_cast<std::int32_t*>(at);
+    return s;
+  }
+};
+
+inline std::int64_t padded_n(const Product& p) { return p.panel_count * p.kernel->geometry.nr; }
+
+/// Rows of one item, somewhere in A, ready for tiles.
+struct Rows {
+  const char* a;
+  std::ptrdiff_t a_stride;  ///< from row (group) to row (group)
+  const float* scale;
+  const std::int32_t* zero_point;
+  const std::int32_t* row_sum;
+
+  Rows from(std::int64_t row, int row_group) const {
+    return {a + (row_group == 1 ? row : row / row_group) * a_stride, a_stride, scale ? scale + row : nullptr,
+            zero_point ? zero_point + row : nullptr, row_sum ? row_sum + row : nullptr};
+  }
+};
+
+template <class T>
+const T* offset(const T* p, std::int64_t by) {
+  return p ? p + by : nullptr;
+}
+
+inline Rows in_place(const Product& p, const GemmArgs& item) {
+  return {static_cast<const char*>(item.a), item.a_stride * static_cast<std::ptrdiff_t>(size_of(p.a)), item.a_scale,
+          item.a_zero_point, nullptr};
+}
+
+/// An item without its last row, and that row.
+struct SplitItem {
+  GemmArgs head, last;
+};
+inline SplitItem split_last_row(const Product& p, const GemmArgs& item) {
+  const std::int64_t row = item.m - 1;
+  SplitItem s{item, item};
+  s.head.m = row;
+  s.last.m = 1;
+  s.last.a = static_cast<const char*>(item.a) + row * item.a_stride * static_cast<std::int64_t>(size_of(p.a));
+  s.last.c = static_cast<char*>(item.c) + row * item.c_stride * static_cast<std::int64_t>(size_of(p.spec.c));
+  s.last.residual = offset(static_cast<const char*>(item.residual),
+                           row * item.residual_stride * static_cast<std::int64_t>(size_of(p.spec.residual)));
+  s.last.a_scale = offset(item.a_scale, row);
+  s.last.a_zero_point = offset(item.a_zero_point, row);
+  return s;
+}
+
+}  // namespace narrow
