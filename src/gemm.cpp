@@ -312,8 +312,8 @@ GemmInfo Gemm::info() const noexcept {
   if (!GemmAccess::product(*this).kernel) return {"", Tier::generic, "not planned"};
   const Kernel& kernel = *GemmAccess::product(*this).kernel;
   GemmInfo info{kernel.name, kernel.tier, ""};
-  Tier machine, limit;
-  if (!best_tier(Cap(static_cast<Tier>(tier_count - 1)), &machine).ok() || machine == kernel.tier) return info;
+  Tier limit;
+  if (machine_tier() == kernel.tier) return info;
   const Kernel* allowed;
   if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), weights_.type(), &allowed).ok() &&
       allowed->tier != kernel.tier)

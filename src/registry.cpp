@@ -87,11 +87,20 @@ Status resolve(Cap cap, Tier* out) noexcept {
   }
   const char* text = std::getenv("NARROW_ISA");
   if (text && *text) return tier_from_name(text, out);
-  *out = static_cast<Tier>(best);
+  *out = machine_tier();
   return {};
 }
 
-bool admits(Tier cap, Tier tier) noexcept { return tier <= cap && tier_available(tier); }
+Tier machine_tier() noexcept {
+  int i = best;
+  while (!tier_available(static_cast<Tier>(i))) --i;
+  return static_cast<Tier>(i);
+}
+
+bool admits(Tier cap, Tier tier) noexcept {
+  const bool same_family = (tier >= Tier::neon) == (cap >= Tier::neon);
+  return tier_available(tier) && (tier == Tier::generic || (same_family && tier <= cap));
+}
 
 Status best_tier(Cap cap, Tier* out) noexcept {
   if (!out) return {Code::invalid_argument, "best_tier: null pointer"};

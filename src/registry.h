@@ -15,6 +15,9 @@ Status find_kernel(Cap cap, Type b, const Kernel** out) noexcept;
 /// The row that reads weights packed for this tier and layout; null if this build has none.
 const Kernel* find_kernel(Tier tier, Type b, std::uint16_t layout) noexcept;
 
+/// The best tier that this build and machine have.
+Tier machine_tier() noexcept;
+
 /// Whether the cap admits the tier.
 bool admits(Tier cap, Tier tier) noexcept;
 

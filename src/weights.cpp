@@ -215,6 +215,7 @@ Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
     return bad("weights: sizes out of range");
   if (!valid(static_cast<Per>(h.scale_per)) || !valid(static_cast<Per>(h.zero_point_per)) || h.has_zero_point > 1)
     return bad("weights: unknown granularity");
+  if (h.sum_bound < 0 || h.sum_bound > h.k * 255) return bad("weights: the bound of the column sums is out of range");
   for (std::uint64_t word : h.reserved)
     if (word != 0) return bad("weights: the header is damaged");
   if (h.panel_stride > (std::uint64_t{1} << 34) || h.panel_stride % line != 0 ||

@@ -14,7 +14,9 @@ enum class Dynamic : std::uint8_t {
 /// How an s8 or u8 output is rounded back to integers.
 enum class Requantize : std::uint8_t {
   float_multiplier = 0,  ///< q = round(y / c_scale) + c_zero_point, to nearest, ties to even, saturating.
-  fixed_point = 1,       ///< q = round(sum * multiplier / 2^shift) + c_zero_point in integers only, ties to even, saturating.
+  /// q = round(sum * multiplier / 2^shift) + c_zero_point in integers only, ties to even, saturating. For s8 and u8 outputs, an
+  /// integer A with one scale for all rows, an s32 bias; the bounds of a clamp are still divided by c_scale.
+  fixed_point = 1,
 };
 
 /// Everything about a product but its data and m. With
@@ -28,7 +30,8 @@ enum class Requantize : std::uint8_t {
 /// Pointers must outlive the plan. Everything is checked when the plan is made.
 struct GemmDesc {
   // A
-  Type a = Type::u8;                   ///< u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in.
+  Type a = Type::u8;                   ///< u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in (and then the
+                                       ///< scales and zero points below are not used).
   Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.
   Per a_scale_per = Per::tensor;       ///< Integer A: tensor (a_scale) or row (GemmArgs::a_scale).
   float a_scale = 1.0f;                ///< Finite.
@@ -40,7 +43,8 @@ struct GemmDesc {
   const std::int32_t* bias_s32 = nullptr;    ///< [n], added to the sum; refused where the two could leave int32.
   const float* bias_f32 = nullptr;           ///< [n], not for s32 output nor fixed_point; not together with bias_s32.
   bool accumulate = false;                   ///< C += for s32 (saturating), f32, bf16, f16.
-  Type residual = Type::none;                ///< Type of the matrix added before the activation: f32, bf16, f16, s8, u8.
+  Type residual = Type::none;                ///< Type of the matrix added before the activation: f32, bf16, f16, s8, u8. Not
+                                             ///< for s32 output nor fixed_point.
   float residual_scale = 1.0f;               ///< s8, u8: real = residual_scale * (r - residual_zero_point).
   std::int32_t residual_zero_point = 0;
   Activation activation = Activation::none;  ///< Not for s32 output; fixed_point takes none, relu and clamp.
@@ -87,7 +91,7 @@ class Gemm {
   /// Bytes of scratch that run needs for up to m rows on that many threads. May be 0.
   /// For a batch: of its largest item; more (up to the sum of all m) lets small items be worked on together.
   NARROW_API std::size_t scratch_size(std::int64_t m, int threads = 1) const noexcept;
-  /// Alignment of the scratch buffer.
+  /// Best alignment of the scratch buffer (any will do: the size allows for it).
   static constexpr std::size_t scratch_alignment = 64;
 
   /// Computes one product in the caller's scratch memory. Allocates nothing. Safe to call from many threads at once, each

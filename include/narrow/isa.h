@@ -31,7 +31,8 @@ NARROW_API bool tier_available(Tier tier) noexcept;
 /// Which tiers a call may use. There is no global state: a cap travels in the descriptions that take one.
 /// The default, `Cap{}`, reads the environment variable NARROW_ISA at that call: unset or empty means no cap; an
 /// unknown name makes the call fail with invalid_argument and a reason that lists the valid names.
-/// A cap admits every available tier whose value is not larger; capping at a tier that the machine lacks is no error.
+/// A cap admits generic, and every available tier of the same processor family whose value is not larger. Capping at a tier
+/// that the machine lacks is no error; capping at one of another family leaves generic.
 struct Cap {
   bool from_environment = true;
   Tier tier = Tier::generic;

@@ -65,7 +65,7 @@ class Weights {
 };
 
 /// The largest k for which every product of full-range operands of these types is exact in int32, zero points included:
-/// a is u8 or s8, b is s8; `zero_points` says whether either side has one. Longer k is accepted all the same
+/// a is u8 or s8 (0 for other types; a float A is quantized to one of these), b is s8; `zero_points` says whether either side has one. Longer k is accepted all the same
 /// where the packed values prove that no sum can leave int32 (the largest column sum of |b - zero_point| is kept in the
 /// blob), and refused with Code::overflow elsewhere.
 NARROW_API std::int64_t max_k(Type a, Type b, bool zero_points) noexcept;
