@@ -102,15 +102,16 @@ stage_library() {
   cmake --preset release >/dev/null
 }
 
-# Processors without AVX-512, and without AVX: no illegal instruction, and the tier that fits.
+# Processors without AVX-512, and without AVX: no illegal instruction, and the tier that fits. On the AVX2 one only tests that
+# load no vector in part next to a guard page: QEMU 7.2 reads all of it where VPMASKMOV reads the part.
 stage_x86_tiers() {
   local program=build/consumer/static/consumer tests=build/release/tests/narrow_tests
   check "AVX2 processor picks avx2" picks avx2 "${haswell[@]}" $program
   check "SSE processor picks generic" picks generic "${nehalem[@]}" $program
   check "AVX2 without XSAVE picks generic" picks generic "${haswell[0]}" -cpu "${haswell[2]},-xsave" $program
-  # The tests' own emulator of instructions needs the signal frames of a real processor.
-  run_gtest 10 "${haswell[@]}" $tests --gtest_filter=-OneDnn*:Emulated*
-  run_gtest 10 "${nehalem[@]}" $tests --gtest_filter=-OneDnn*:Emulated*
+  run_gtest 1 "${haswell[@]}" $tests --gtest_filter="Arguments.*:Isa.*:*Overflow*:*Blobs.*:*Quantize.*:*Tiles.*\
+:*Products.EveryRowCount*:*Products.EveryColumnCount*:*Products.ExtremeValues*:*Products.DispatchUnderACap*"
+  run_gtest 1 "${nehalem[@]}" $tests --gtest_filter='-OneDnn*:Emulated*'
 }
 
 stage_aarch64() {
