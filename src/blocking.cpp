@@ -5,8 +5,6 @@
 namespace narrow {
 namespace {
 
-/// Up to so many rows are bound by reading B: one panel at a time is one contiguous stream, with k spread over several sums.
-constexpr int streaming_rows = 4;
 /// Work, in units of 64 multiply-adds or 8 bytes of B, that pays for waking another thread.
 constexpr std::int64_t thread_worth = 30000;
 /// Units per thread: enough that a late thread leaves the others something to claim.
@@ -14,12 +12,22 @@ constexpr std::int64_t units_per_thread = 4;
 
 }  // namespace
 
-int strip_width(const Geometry& g, std::int64_t m, std::int64_t panel_bytes, std::int64_t panels, std::int64_t l2) noexcept {
-  if (m <= streaming_rows || (m <= g.max_rows[0] && panels * panel_bytes > l2)) return 1;
+int strip_width(const Geometry& g, std::int64_t m, std::int64_t panel_bytes, std::int64_t l2) noexcept {
   int width = g.max_panels;
-  while (width > 1 && m > g.max_rows[width - 1] && m <= g.max_rows[width - 2]) --width;
-  while (width > 1 && width * panel_bytes > l2 / 2) --width;
+  if (m > max_tile_rows) {
+    while (width > 1 && width * panel_bytes > l2 / 2) --width;
+    return width;
+  }
+  const auto passes = [&](int w) { return divide_up(m, g.max_rows[w - 1]); };
+  for (int w = width - 1; w >= 2; --w)
+    if (passes(w) < passes(width)) width = w;
   return width;
+}
+
+std::int64_t k_of_one_pass(const Geometry& g, std::int64_t k, std::int64_t l2) noexcept {
+  const std::int64_t step = static_cast<std::int64_t>(g.nr) * g.max_panels;
+  if (k * step <= l2 / 4) return k;
+  return round_up(divide_up(k, divide_up(k * step, l2 / 8)), g.k_unit);
 }
 
 std::int64_t rows_of_one_block(std::int64_t row_bytes, std::int64_t columns, std::int64_t b_bytes, std::int64_t l2) noexcept {
@@ -29,12 +37,14 @@ std::int64_t rows_of_one_block(std::int64_t row_bytes, std::int64_t columns, std
 
 Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   Blocking b{};
-  b.strip_panels = strip_width(g, in.m, in.panel_bytes, in.panels, in.l2);
+  b.kc = in.m > streaming_rows ? in.kc : in.k;
+  b.strip_panels = strip_width(g, in.m, b.kc * g.nr, in.l2);
   const std::int64_t tile_rows = g.max_rows[b.strip_panels - 1];
 
   b.block_rows = round_up(in.m, tile_rows);
   if (in.m > in.whole_rows)  // several blocks of one size
     b.block_rows = round_up(divide_up(in.m, divide_up(in.m, round_up(in.whole_rows, tile_rows))), tile_rows);
+  if (b.kc < in.k) b.block_rows = std::min(b.block_rows, max_carried_rows / tile_rows * tile_rows);
   b.threads = 1;
   b.slab_rows = b.block_rows;
   b.chunk_panels = in.panels;

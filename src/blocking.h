@@ -5,7 +5,8 @@
 //   slab     rows of A that are packed together (all of them where A is read in place)
 //   unit     block_rows x chunk_panels (x one slice of k): what a thread claims
 //   strip    up to strip_panels panels of B: stays in the L1 or L2 cache while
-//   tile     the block's rows pass over it, mr at a time; k stays in registers from end to end
+//   pass     kc of k: sums are carried from pass to pass in a buffer; nearly always the only one
+//   tile     the block's rows pass over it, mr at a time; the sums stay in registers from end to end
 //
 // A block of A (block_rows x k) and a strip of B share the L2 cache.
 #pragma once
@@ -17,10 +18,14 @@ namespace narrow {
 struct BlockingInput {
   std::int64_t m, panels, k;  ///< k padded
   std::int64_t panel_bytes;   ///< of one panel of B
+  std::int64_t kc;            ///< see k_of_one_pass
   std::int64_t whole_rows;    ///< see rows_of_one_block
   std::int64_t l2;            ///< bytes
   int threads;                ///< that the caller offers
 };
+
+/// Rows whose sums are carried from one part of k to the next, at most: they live on the stack.
+inline constexpr int max_carried_rows = 96;
 
 struct Blocking {
   int threads;              ///< worth using
@@ -28,14 +33,18 @@ struct Blocking {
   std::int64_t slab_rows;   ///< of packed A at a time, at most; likewise
   std::int64_t chunk_panels;
   int strip_panels;
+  std::int64_t kc;       ///< k of one pass over a strip, multiple of k_unit
   int slices;            ///< of k; more than one only where there are fewer tiles than threads
   std::int64_t slice_k;  ///< k of all slices but the last; multiple of k_unit
 };
 
-/// Panels of a strip: one where B is only streamed through (few rows, or all rows in one tile and B beyond the cache), else as
-/// many as a tile that takes all the rows at once allows, or the widest tile; but no more than half of the L2 cache holds.
-int strip_width(const Geometry& geometry, std::int64_t m, std::int64_t panel_bytes, std::int64_t panels,
-                std::int64_t l2) noexcept;
+/// Panels of a strip: the most that a tile takes and half of the L2 cache holds. Where A has no more rows than the tallest
+/// tile, the most (but at least two, if there are) with which its rows pass over B in the fewest tiles, whatever the cache.
+int strip_width(const Geometry& geometry, std::int64_t m, std::int64_t panel_bytes, std::int64_t l2) noexcept;
+
+/// kc for many rows: all of k where the widest strip of it leaves the L2 cache room enough, else even parts that are half as
+/// long, because then most of what a block reads of A stays there, too.
+std::int64_t k_of_one_pass(const Geometry& geometry, std::int64_t k, std::int64_t l2) noexcept;
 
 /// Rows of A, `row_bytes` each, whose block takes up to half of the L2 cache. Where all of B stays in the cache as well, blocks
 /// are so short that their rows of C, of `columns` int32, do too: they are then written out once, not strip by strip.

@@ -51,14 +51,16 @@ struct Unit {
   std::int32_t* partial;    ///< null: sums are finished here; else [rows][padded n] of this slice, at row 0
 };
 
-/// Strips and tiles of one unit. `rows` is A at the unit's first row.
-void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, int strip_panels) {
+/// Strips and tiles of one unit, in passes of kc over each strip. `rows` is A at the unit's first row.
+void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, int strip_panels, std::int64_t kc) {
   const Kernel& kernel = *p.kernel;
   const Geometry& g = kernel.geometry;
   const std::int64_t a_element = static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
+  const std::ptrdiff_t step_bytes = g.nr * g.kr;
   const Parts strips = split(unit.panels, strip_panels);
-  const bool plain = p.direct && p.spec.a_zero_point == 0 && !p.columns.bias_s32;
-  alignas(64) std::int32_t tile[max_tile_rows * max_tile_cols];
+  const bool carried = kc < unit.k_count, in_place = unit.partial || (p.direct && !carried);
+  const bool plain = unit.partial || (p.direct && p.spec.a_zero_point == 0 && !p.columns.bias_s32);
+  alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
   Columns columns;
 
   std::int64_t panel = unit.panel;
@@ -66,38 +68,53 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const int panels = static_cast<int>(strips[s]);
     const std::int64_t column = panel * g.nr;
     const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
-    if (!plain && !unit.partial) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+    if (!plain) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
     const TileFn* run = kernel.run[panels - 1];
+    const char* const b = p.panels + panel * p.panel_stride + unit.k * g.nr;
+    const bool more = s + 1 < strips.count && strips[s + 1] == panels;
+
+    // Sums go straight into C (or the slice's partial sums), or into the buffer: tile after tile into the same lines, unless
+    // they are to be carried on.
     TileArgs args;
-    args.b = p.panels + panel * p.panel_stride + unit.k * g.nr;
-    args.b_stride = p.panel_stride;
-    args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
-    args.init = plain || unit.partial ? zeros : columns.init;
     args.a_stride = rows.a_stride;
+    args.b_stride = p.panel_stride;
+    std::int32_t* sums = buffer;
+    args.c_stride = panels * g.nr;
+    args.cols = panels * g.nr;
+    std::ptrdiff_t row_stride = carried ? args.c_stride : 0;
+    if (in_place) {
+      sums = unit.partial ? unit.partial + column : static_cast<std::int32_t*>(item.c) + unit.row * item.c_stride + column;
+      args.c_stride = row_stride = unit.partial ? padded_n(p) : item.c_stride;
+      args.cols = cols;
+    }
 
     const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
                                          : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);
-    std::int64_t group = 0;
-    for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
-      const std::int64_t row = group * g.row_group;
-      const int count = static_cast<int>(std::min<std::int64_t>(tiles[t] * g.row_group, unit.rows - row));
-      const Rows here = rows.from(row, g.row_group);
-      args.a = here.a + unit.k * a_element;
-      args.cols = cols;
-      if (unit.partial) {
-        args.c = unit.partial + row * padded_n(p) + column;
-        args.c_stride = padded_n(p);
-      } else if (p.direct) {
-        args.c = static_cast<std::int32_t*>(item.c) + (unit.row + row) * item.c_stride + column;
-        args.c_stride = item.c_stride;
-      } else {
-        args.c = tile;
-        args.c_stride = panels * g.nr;
-        args.cols = panels * g.nr;
+    std::int64_t k = 0;
+    do {
+      const std::int64_t k_left = unit.k_count - k;
+      const bool last = k_left <= kc;
+      args.b = b + k * g.nr;
+      args.steps = carried ? divide(std::min(kc, k_left), g.kr) : unit.k_count == p.k_padded ? p.steps : divide(k_left, g.kr);
+      // What is read next, after the tiles of this pass: each of them asks for a share of it, as B may come from memory at less
+      // than the pace of a single one.
+      const char* const next = static_cast<const char*>(!last ? b + (k + kc) * g.nr : more ? b + panels * p.panel_stride : b);
+      args.next_step = divide_up(step_bytes, tiles.count);
+      std::int64_t group = 0;
+      for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
+        const std::int64_t row = group * g.row_group;
+        const int count = static_cast<int>(std::min<std::int64_t>(tiles[t] * g.row_group, unit.rows - row));
+        const Rows here = rows.from(row, g.row_group);
+        args.a = here.a + (unit.k + k) * a_element;
+        args.c = sums + row * row_stride;
+        args.init = k > 0 ? args.c : plain ? zeros : columns.init;
+        args.init_stride = k > 0 ? args.c_stride : 0;
+        const std::ptrdiff_t asked = t * args.next_step;
+        args.next = asked < step_bytes ? next + asked * args.steps : args.b;
+        run[count - 1](args);
+        if (last && !in_place) finish(p, item, here, columns, args.c, args.c_stride, unit.row + row, column, count, cols);
       }
-      run[count - 1](args);
-      if (!p.direct && !unit.partial) finish(p, item, here, columns, tile, panels * g.nr, unit.row + row, column, count, cols);
-    }
+    } while ((k += kc) < unit.k_count);
   }
 }
 
@@ -158,7 +175,8 @@ class Call {
         unit.k = slice * b_.slice_k;
         unit.k_count = std::min(b_.slice_k, p_.k_padded - unit.k);
         if (b_.slices > 1) unit.partial = packed.partial + (slice * items_[i].m + row) * padded_n(p_);
-        compute(p_, items_[i], rows_of(i, row, in_slab, packed, pack), unit, b_.strip_panels);
+        compute(p_, items_[i], rows_of(i, row, in_slab, packed, pack), unit, b_.strip_panels,
+                unit.partial ? unit.k_count : b_.kc);
       });
     });
     if (b_.slices > 1) reduce_slices(slab, packed, pack);
@@ -292,11 +310,12 @@ void complete(Product* p) noexcept {
   const auto element = static_cast<std::int64_t>(size_of(g.a));
   p->packed_row_bytes = p->k_padded * element;
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
+  p->kc = k_of_one_pass(g, p->k_padded, p->l2);
   p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, p->l2);
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.panel_bytes, p.whole_rows, p.l2, threads});
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.panel_bytes, p.kc, p.whole_rows, p.l2, threads});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
@@ -308,7 +327,8 @@ std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) n
 }
 
 bool is_whole(const Product& p, const GemmArgs& item) noexcept {
-  return !p.must_pack && !p.ragged && item.m <= p.whole_rows && item.m > 0 && p.n > 0 && !aliases(p, item);
+  return !p.must_pack && !p.ragged && item.m <= (p.kc == p.k_padded ? p.whole_rows : streaming_rows) && item.m > 0 && p.n > 0 &&
+         !aliases(p, item);
 }
 
 std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
@@ -317,7 +337,7 @@ std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
 
 void multiply_whole(const Product& p, const GemmArgs& item) noexcept {
   const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
-  compute(p, item, in_place(p, item), everything, strip_width(p.kernel->geometry, item.m, p.panel_bytes, p.panel_count, p.l2));
+  compute(p, item, in_place(p, item), everything, strip_width(p.kernel->geometry, item.m, p.panel_bytes, p.l2), p.k_padded);
 }
 
 void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, int count, void* scratch, std::size_t bytes,

@@ -28,15 +28,18 @@
 
 namespace narrow {
 
-/// One tile of sums: c[i][j] = init[j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
+/// One tile of sums: c[i][j] = init[i][j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
 /// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
 struct TileArgs {
-  const void* a;        ///< first row (or row group, see Geometry::row_group)
-  ptrdiff_t a_stride;   ///< bytes from row to row (or group to group)
-  const void* b;        ///< first panel
-  ptrdiff_t b_stride;   ///< bytes from panel to panel
-  ptrdiff_t steps;      ///< padded k / kr; a multiple of k_unit / kr
-  const int32_t* init;  ///< [panels * nr] initial sums of the columns
+  const void* a;          ///< first row (or row group, see Geometry::row_group)
+  ptrdiff_t a_stride;     ///< bytes from row to row (or group to group)
+  const void* b;          ///< first panel
+  ptrdiff_t b_stride;     ///< bytes from panel to panel
+  const void* next;     ///< in the first of as many panels: what to bring into the L2 cache meanwhile (more than streaming_rows)
+  ptrdiff_t next_step;  ///< bytes from one k-step's request to the next
+  ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr
+  const int32_t* init;    ///< [rows][panels * nr] initial sums
+  ptrdiff_t init_stride;  ///< elements; 0: the same for all rows. Else a last row group is read whole
   int32_t* c;
   ptrdiff_t c_stride;  ///< elements
   int cols;            ///< columns to store: (panels - 1) * nr < cols <= panels * nr
@@ -46,6 +49,8 @@ using TileFn = void (*)(const TileArgs&);
 inline constexpr int max_tile_rows = 16;
 inline constexpr int max_tile_panels = 4;
 inline constexpr int max_tile_cols = 64;
+/// Tiles of so few rows go at the pace of reading B, and leave prefetching to the hardware, which then keeps up best alone.
+inline constexpr int streaming_rows = 4;
 
 /// Shape of a kernel's operands and tiles; no literal of it stands anywhere else.
 struct Geometry {

@@ -108,7 +108,10 @@ inline testing::AssertionResult check_tile(const Kernel& kernel, int rows, const
                                            int cols, Rng& rng) {
   const Geometry& g = kernel.geometry;
   const int panels = (cols + g.nr - 1) / g.nr;
-  std::vector<std::int32_t> init(static_cast<std::size_t>(panels * g.nr));
+  // The same initial sums for all rows, or each row's own.
+  const std::int64_t init_stride = rng.between(0, 1) * panels * g.nr;
+  const int init_rows = init_stride ? (rows + g.row_group - 1) / g.row_group * g.row_group : 1;
+  std::vector<std::int32_t> init(static_cast<std::size_t>(init_rows * panels * g.nr));
   for (std::int32_t& v : init) v = draw<std::int32_t>(rng, Fill::random);
   const Guarded guarded_init = guarded_copy(init.data(), init.size());
 
@@ -122,14 +125,17 @@ inline testing::AssertionResult check_tile(const Kernel& kernel, int rows, const
                                     .a_stride = a.stride,
                                     .b = b.packed.data(),
                                     .b_stride = b.stride,
+                                    .next = b.packed.data(),
+                                    .next_step = g.nr * g.kr,
                                     .steps = padded_k(g, k) / g.kr,
                                     .init = guarded_init.as<std::int32_t>(),
+                                    .init_stride = init_stride,
                                     .c = sums,
                                     .c_stride = stride,
                                     .cols = cols});
   for (std::int64_t at = 0; at < static_cast<std::int64_t>(c.size() / sizeof(std::int32_t)); ++at) {
     const int i = static_cast<int>(at / stride), j = static_cast<int>(at % stride);
-    const std::int32_t expected = j < cols ? tile_sum(a, b, k, i, j, init[j]) : untouched;
+    const std::int32_t expected = j < cols ? tile_sum(a, b, k, i, j, init[i * init_stride + j]) : untouched;
     if (sums[at] != expected)
       return testing::AssertionFailure() << kernel.name << ", tile " << rows << " rows x " << panels << " panels, cols " << cols
                                          << ", k " << k << ": row " << i << ", column " << j << " is " << sums[at]

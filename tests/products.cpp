@@ -1,6 +1,8 @@
 // Products over shapes derived from the tiles, on every kernel row of every tier, at full range.
 #include <set>
 
+#include "src/blocking.h"
+#include "src/cpu.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -91,6 +93,20 @@ TEST_P(Products, Larger) {
     for (Type a : {Type::u8, Type::s8, Type::bf16}) {
       Problem problem({.m = m, .n = n, .k = k, .a = a, .a_zero_point = is_float(a) ? Given::none : Given::each,
                        .b_scale = Given::each, .c = Type::f32, .bias = Bias::f32, .seed = 77});
+      ASSERT_TRUE(problem.check(kernel));
+    }
+}
+
+/// So long a k that the sums of more than a few rows are carried from one part of it to the next.
+TEST_P(Products, CarriedSums) {
+  const Kernel& kernel = *rows_of(GetParam()).front();
+  const Geometry& g = kernel.geometry;
+  const std::int64_t n = g.nr * g.max_panels + 1, l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
+  const std::int64_t k = l2 / 4 / (g.nr * g.max_panels) + 3;
+  ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), l2), k);
+  for (std::int64_t m : {streaming_rows + 1, g.max_rows[g.max_panels - 1] + 1, max_carried_rows + 3})
+    for (Type c : {Type::s32, Type::f32}) {
+      Problem problem({.m = m, .n = n, .k = k, .a = Type::u8, .a_zero_point = Given::each, .c = c, .seed = 5});
       ASSERT_TRUE(problem.check(kernel));
     }
 }

@@ -22,7 +22,7 @@ struct Vector256 {
     memcpy(&four, p, 4);
     return _mm256_set1_epi32(four);
   }
-  static NARROW_INLINE Acc load_acc(const int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Acc*>(p)); }
+  static NARROW_INLINE Acc load_acc(const int32_t* p, ptrdiff_t) { return _mm256_loadu_si256(reinterpret_cast<const Acc*>(p)); }
   static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm256_add_epi32(a, b); }
   static NARROW_INLINE void store(int32_t* p, Acc v) { _mm256_storeu_si256(reinterpret_cast<Acc*>(p), v); }

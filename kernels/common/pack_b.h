@@ -117,7 +117,7 @@ void sum_columns(const int8_t* panel, ptrdiff_t k_padded, int cols, int32_t* sum
   constexpr ptrdiff_t most = bytes / Isa::a_bytes / (g.k_unit / g.kr) * (g.k_unit / g.kr);  // steps of one call
   for (ptrdiff_t left = k_padded / g.kr; left > 0; left -= most) {
     const ptrdiff_t steps = left < most ? left : most;
-    tile<Isa, 1, 1>({ones, 0, panel, 0, steps, total, total, 0, g.nr});
+    tile<Isa, 1, 1>({ones, 0, panel, 0, panel, 0, steps, total, 0, total, 0, g.nr});
     panel += steps * g.nr * g.kr;
   }
   memcpy(sum, total, sizeof(int32_t) * cols);

@@ -8,8 +8,8 @@
 // Where pack_a interleaves rows (Geometry::row_group), an A register holds the group's rows and an accumulator the sums of all
 // of them; "row" above then reads "row group".
 //
-// A tile of many rows and panels has enough independent accumulators to hide the latency of the multiply; a small one (m
-// up to 4, where B is read once and bandwidth is everything) gets more by spreading k-steps over phases, added up at the end.
+// A tile of many rows and panels has enough independent accumulators to hide the latency of the multiply; a small one gets
+// more by spreading k-steps over phases, added up at the end.
 // Integer addition is associative, so no choice of tile or phases changes a bit of the result.
 //
 // Isa provides:
@@ -18,7 +18,7 @@
 //   step_bytes                bytes of one panel for one k-step; B number v of it begins at v * step_bytes / vectors
 //   a_bytes                   bytes of one row for one k-step
 //   a_steps                   k-steps that one A register covers (1 where it is a broadcast)
-//   load_a(p), load_b(p), load_acc(p), zero(), add(acc, acc)
+//   load_a(p), load_b(p), load_acc(p, stride), zero(), add(acc, acc)   the stride is from row to row of a row group
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
@@ -35,9 +35,6 @@
 namespace narrow {
 namespace {
 
-/// How far ahead of the loads a streaming tile asks for B: far enough for the latency of the last-level cache.
-inline constexpr int prefetch_bytes = 1024;
-
 /// The fewest phases (a power of two) that keep Isa::in_flight independent sums going.
 template <class Isa>
 constexpr int phases_of(int accumulators) {
@@ -53,14 +50,15 @@ void tile(const TileArgs& args) {
   constexpr int groups = (rows + row_group - 1) / row_group;
   constexpr int accumulators = groups * panels * vectors;
   constexpr int phases = phases_of<Isa>(accumulators);
-  constexpr bool streaming = panels == 1;
+  constexpr bool prefetch = rows > streaming_rows;
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
   typename Isa::Acc acc[phases][groups][panels][vectors];
   unroll<panels>([&](auto p) NARROW_LAMBDA {
     unroll<vectors>([&](auto v) NARROW_LAMBDA {
       unroll<groups>([&](auto r) NARROW_LAMBDA {
-        acc[0][r][p][v] = Isa::load_acc(args.init + p * nr + v * (nr / vectors));
+        acc[0][r][p][v] =
+            Isa::load_acc(args.init + r * row_group * args.init_stride + p * nr + v * (nr / vectors), args.init_stride);
         unroll<phases - 1>([&](auto h) NARROW_LAMBDA { acc[h + 1][r][p][v] = Isa::zero(); });
       });
     });
@@ -68,8 +66,9 @@ void tile(const TileArgs& args) {
 
   const char* a = static_cast<const char*>(args.a);
   const char* b = static_cast<const char*>(args.b);
+  const char* next = static_cast<const char*>(args.next);
   // Copies, because for all the compiler knows a store to C could change the arguments.
-  const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride;
+  const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride, next_step = args.next_step;
   int32_t* c = args.c;
   const int cols = args.cols;
   const bool whole = cols == panels * nr;
@@ -89,8 +88,10 @@ void tile(const TileArgs& args) {
             bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
           });
         });
-        if constexpr (streaming && (step * Isa::step_bytes) % 64 == 0)
-          __builtin_prefetch(b + step * Isa::step_bytes + prefetch_bytes, 0, 3);
+        if constexpr (prefetch) {
+          unroll<panels>([&](auto p) NARROW_LAMBDA { __builtin_prefetch(next + p * b_stride, 0, 2); });
+          next += next_step;
+        }
         unroll<groups>([&](auto r) NARROW_LAMBDA {
           typename Isa::A av;
           if constexpr (Isa::a_steps > 1)
