@@ -57,7 +57,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const Geometry& g = kernel.geometry;
   const std::int64_t a_element = static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
   const Parts strips = split(unit.panels, strip_panels);
-  const bool plain = p.direct && p.spec.a_zero_point == 0 && !p.columns.bias_s32;
+  const bool plain = p.direct && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32;
   alignas(64) std::int32_t tile[max_tile_rows * max_tile_cols];
   Columns columns;
 

@@ -9,6 +9,7 @@
 #include <limits>
 #include <new>
 
+#include "src/bits.h"
 #include "src/cpu.h"
 #include "src/driver.h"
 #include "src/gemm.h"
@@ -25,8 +26,10 @@ bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f
 bool is_int8(Type t) { return t == Type::s8 || t == Type::u8; }
 bool in_range(std::int32_t value, Type t) { return t == Type::u8 ? value >= 0 && value <= 255 : value >= -128 && value <= 127; }
 
-Status check_a(const GemmDesc& d) {
-  if (!is_int8(d.a) && !is_float(d.a)) return {Code::unsupported, "gemm: a must be u8, s8, f32, bf16 or f16"};
+Status check_a(const GemmDesc& d, Type b) {
+  if (!is_int8(d.a) && !is_float(d.a) && d.a != Type::b1)
+    return {Code::unsupported, "gemm: a must be u8, s8, f32, bf16, f16 or b1"};
+  if ((d.a == Type::b1) != (b == Type::b1)) return {Code::unsupported, "gemm: b1 takes b1 weights, and these only b1"};
   if (is_float(d.a)) {
     if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric) return bad("gemm: unknown dynamic quantization");
     return {};
@@ -35,6 +38,8 @@ Status check_a(const GemmDesc& d) {
   if (d.a_zero_point_per != Per::tensor && d.a_zero_point_per != Per::row)
     return bad("gemm: zero points of a are per tensor or per row");
   if (!std::isfinite(d.a_scale)) return bad("gemm: a_scale is not finite");
+  if (d.a == Type::b1 && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
+    return bad("gemm: bits have no zero points");
   if (!in_range(d.a_zero_point, d.a)) return bad("gemm: a_zero_point is outside the range of a's type");
   return {};
 }
@@ -97,6 +102,7 @@ Status check_c(const GemmDesc& d, std::int64_t n) {
 
 /// The largest |a - zero_point| of any value.
 std::int64_t a_reach(const GemmDesc& d) {
+  if (d.a == Type::b1) return 1;
   if (is_float(d.a)) return d.dynamic == Dynamic::symmetric ? 127 : 255;
   if (d.a_zero_point_per == Per::row) return 255;
   return d.a == Type::u8 ? std::max(d.a_zero_point, 255 - d.a_zero_point)
@@ -115,7 +121,7 @@ Status check_overflow(const GemmDesc& d, const Weights& w) {
   return {};
 }
 
-EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a) {
+EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k) {
   // Dynamic symmetric quantization has the zero point 0 of s8 in every row; asymmetric rows have their own.
   const bool dynamic = is_float(d.a);
   const Type as_if = dynamic ? Type::s8 : d.a;
@@ -128,6 +134,7 @@ EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a) {
           .a_scale = d.a_scale,
           .row_zero_point = dynamic ? d.dynamic == Dynamic::asymmetric : d.a_zero_point_per == Per::row,
           .a_zero_point = (dynamic ? 0 : d.a_zero_point) + a_offset(as_if, packed_a),
+          .offset = d.a == Type::b1 ? static_cast<std::int32_t>(k) : 0,
           .slope = d.slope,
           .lo = d.lo,
           .hi = d.hi,
@@ -142,12 +149,13 @@ bool verbose() {
   return text && std::strcmp(text, "1") == 0;
 }
 
-Status check(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) {
+Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p, const GemmArgs& item) {
   if (item.m < 0) return bad("gemm: negative m");
   if (item.m == 0 || n == 0) return {};
   if (!item.a && p.k > 0) return bad("gemm: a is null");
   if (!item.c) return bad("gemm: c is null");
   if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
+  if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, k)) return bad("gemm: a bit of a beyond k is not 0");
   if (item.c_stride < n) return bad("gemm: c_stride is shorter than a row");
   if (d.residual != Type::none) {
     if (!item.residual) return bad("gemm: residual is null");
@@ -173,7 +181,7 @@ const Product& GemmAccess::product(const Gemm& gemm) { return *std::launder(rein
 
 Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kernel, Gemm* out) {
   static_assert(sizeof(Product) <= sizeof(Gemm::state_) && alignof(Product) <= 8);
-  if (Status s = check_a(d); !s.ok()) return s;
+  if (Status s = check_a(d, w.type()); !s.ok()) return s;
   if (Status s = check_c(d, w.n()); !s.ok()) return s;
   if (Status s = check_overflow(d, w); !s.ok()) return s;
 
@@ -183,7 +191,7 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   const Geometry& g = kernel.geometry;
   Product p{};
   p.kernel = &kernel;
-  p.spec = epilogue_spec(d, g.a);
+  p.spec = epilogue_spec(d, g.a, w.k());
   p.epilogue = kernel.epilogue(p.spec);
   p.columns = {.sum = reinterpret_cast<const std::int32_t*>(blob + sections.sums),
                .scale = reinterpret_cast<const float*>(blob + sections.scales),
@@ -197,15 +205,16 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
                .multiplier_stride = d.multiplier_per == Per::column};
   p.panels = blob + sections.panels;
   p.panel_stride = static_cast<std::ptrdiff_t>(h.panel_stride);
-  p.k = w.k();
+  p.k = elements_of(w.type(), w.k());
   p.n = w.n();
   complete(&p);
   p.a = d.a;
   p.dynamic = d.dynamic;
   p.row_sums = h.has_zero_point;
   p.direct = d.c == Type::s32 && !d.accumulate && !p.spec.row_zero_point && !p.row_sums;
-  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums;
   p.ragged = p.k != p.k_padded;
+  // Bits behind the end of a row would count where bytes meet a zero of B.
+  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || (p.ragged && d.a == Type::b1);
   p.verbose = verbose();
   out->desc_ = d;
   out->weights_ = w;
@@ -220,7 +229,7 @@ Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexc
   if (Status s = resolve(desc.cap, &limit); !s.ok()) return s;
   const BlobHeader& h = WeightsAccess::header(weights);
   const Kernel* kernel = find_kernel(weights.tier(), weights.type(), h.layout);
-  if (!kernel || !admits(limit, weights.tier()))
+  if (!kernel || !admits(limit, weights.tier()) || !runs(*kernel))
     return {Code::bad_weights,
             "gemm: the weights are packed for a tier that this machine or build lacks, or that the cap excludes"};
   return GemmAccess::plan(desc, weights, *kernel, out);
@@ -239,7 +248,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   if (count > 0 && !items) return bad("gemm: items is null");
   std::int64_t largest = 0, total = 0;
   for (int i = 0; i < count; ++i) {
-    if (Status s = check(desc_, weights_.n(), p, items[i]); !s.ok()) return s;
+    if (Status s = check(desc_, weights_.k(), weights_.n(), p, items[i]); !s.ok()) return s;
     largest = std::max(largest, items[i].m);
     total += items[i].m;
   }
@@ -255,7 +264,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   multiply(p, b, items, count, scratch, bytes, parallel);
   const std::chrono::duration<double, std::micro> elapsed = std::chrono::steady_clock::now() - begin;
   std::fprintf(stderr, "narrow,gemm,%lldx%lldx%lld,items:%d,%s:%s:%s,%s,threads:%d,%.3f us\n", static_cast<long long>(total),
-               static_cast<long long>(p.n), static_cast<long long>(p.k), count, name(p.a), name(weights_.type()),
+               static_cast<long long>(p.n), static_cast<long long>(weights_.k()), count, name(p.a), name(weights_.type()),
                name(p.spec.c), p.kernel->name, parallel.threads, elapsed.count());
   return {};
 }
@@ -263,7 +272,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
 Status Gemm::run(const GemmArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {
   const Product& p = GemmAccess::product(*this);
   if (p.kernel && !p.verbose && !parallel.for_each && is_whole(p, args)) {
-    if (Status s = check(desc_, weights_.n(), p, args); !s.ok()) return s;
+    if (Status s = check(desc_, weights_.k(), weights_.n(), p, args); !s.ok()) return s;
     if (bytes < whole_scratch_bytes(p, args.m)) return scratch_too_small;
     multiply_whole(p, args);
     return {};
@@ -314,8 +323,10 @@ GemmInfo Gemm::info() const noexcept {
   GemmInfo info{kernel.name, kernel.tier, ""};
   Tier limit;
   if (machine_tier() == kernel.tier) return info;
-  const Kernel* allowed;
-  if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), weights_.type(), &allowed).ok() &&
+  const Kernel *best, *allowed;
+  if (find_kernel(Cap(machine_tier()), weights_.type(), &best).ok() && best->tier == kernel.tier)
+    info.why_not_better = "the better tiers of this machine have no kernel of their own for these types";
+  else if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), weights_.type(), &allowed).ok() &&
       allowed->tier != kernel.tier)
     info.why_not_better = "the weights are packed for this tier; pack them again for a better one";
   else

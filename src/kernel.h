@@ -19,6 +19,10 @@
 //   panel:  | c0: k0..kr-1 | c1: k0..kr-1 | ...  | c0: kr..2kr-1 | c1 ...
 //
 // so one vector load brings kr values of each of several columns, and the matching kr values of a row are broadcast.
+//
+// Bits (Type::b1) are moved by the byte: wherever k, kr, k_unit or an element is spoken of, it is bytes of eight bits each. The
+// sum of products of +1 and -1 is k - 2 * popcount(a xor b), k in bits. Padding is zero in A as in B, so the xor of it vanishes;
+// a kernel's sums are init - 2 * popcount, and init brings k (EpilogueSpec::offset).
 #pragma once
 
 #include <stddef.h>
@@ -49,7 +53,7 @@ inline constexpr int max_tile_cols = 64;
 
 /// Shape of a kernel's operands and tiles; no literal of it stands anywhere else.
 struct Geometry {
-  Type a;                         ///< element type of packed A: u8, s8 or s16
+  Type a;                         ///< element type of packed A: u8, s8, s16, or b1: bytes of eight bits, and k counts bytes
   int nr;                         ///< columns of a panel
   int kr;                         ///< k of one step
   int k_unit;                     ///< k is padded with zeros to a multiple of this
@@ -88,7 +92,7 @@ struct PackBArgs {
   int cols;
   void* dst;             ///< first panel
   ptrdiff_t dst_stride;  ///< bytes from panel to panel
-  int32_t* column_sum;   ///< [cols] sum of b over k
+  int32_t* column_sum;   ///< [cols] sum of b over k; not written where B is bits
 };
 
 /// What the epilogue needs to know of a plan; constant over the call.
@@ -102,6 +106,7 @@ struct EpilogueSpec {
   float a_scale;         ///< otherwise
   bool row_zero_point;   ///< rows of A have their own zero points
   int32_t a_zero_point;  ///< otherwise, in terms of stored values
+  int32_t offset;        ///< added to every sum: k where A and B are bits, else 0
   float slope, lo, hi;
   float residual_scale;
   int32_t residual_zero_point;
@@ -126,7 +131,7 @@ struct ColumnSource {
 
 /// Column parameters of one strip, padded to whole panels with harmless values.
 struct alignas(64) Columns {
-  int32_t init[max_tile_cols];        ///< bias_s32 - a_zero_point * sum (the zero point only where it is the tensor's)
+  int32_t init[max_tile_cols];        ///< bias_s32 + offset - a_zero_point * sum (the zero point only where it is the tensor's)
   int32_t sum[max_tile_cols];         ///< where rows have their own zero points
   int32_t zero_point[max_tile_cols];  ///< where B has zero points
   float scale[max_tile_cols];         ///< see docs/arithmetic.md: a_scale, b_scale and 1 / c_scale folded where allowed
@@ -153,11 +158,15 @@ struct EpilogueArgs {
 };
 using EpilogueFn = void (*)(const EpilogueArgs&);
 
+/// What a row needs of the processor beyond its tier.
+enum class Feature : uint8_t { none = 0, vpopcntdq = 1 };
+
 /// One kernel: a row of data that dispatch, tests and benchmarks share.
 struct Kernel {
   const char* name;  ///< gemm_<a><b>_<mr>x<nr>x<kr>_<tier>, of its largest tile
   Tier tier;
   Type b;           ///< type of raw weights it serves
+  Feature needs;    ///< a machine without it passes over this row
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
   const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
@@ -167,7 +176,7 @@ struct Kernel {
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
 };
 
-/// What a tier exports: its rows, best first.
+/// What a file of kernels exports: its rows, best first.
 struct KernelTable {
   const Kernel* rows;
   int count;
@@ -192,5 +201,10 @@ KernelTable avx512vnni_kernels();
 KernelTable neon_kernels();
 KernelTable neon_dotprod_kernels();
 KernelTable neon_i8mm_kernels();
+
+KernelTable generic_binary_kernels();
+KernelTable avx2_binary_kernels();
+KernelTable avx512_binary_kernels();
+KernelTable avx512vnni_binary_kernels();
 
 }  // namespace narrow

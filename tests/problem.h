@@ -7,8 +7,9 @@
 #include <ostream>
 #include <vector>
 
-#include "src/kernel.h"
+#include "src/bits.h"
 #include "src/gemm.h"
+#include "src/kernel.h"
 #include "src/weights.h"
 #include "tests/guarded.h"
 #include "tests/reference.h"
@@ -27,7 +28,7 @@ enum class FloatFill { ordinary, special };  ///< special: with NaN, infinities,
 /// The options of a product. Plain values, so that generators can put any together.
 struct Case {
   std::int64_t m = 1, n = 1, k = 1;
-  Type a = Type::u8;
+  Type a = Type::u8, b = Type::s8;
   Fill a_fill = Fill::random, b_fill = Fill::random;
   FloatFill float_fill = FloatFill::ordinary;
   Dynamic dynamic = Dynamic::symmetric;
@@ -49,7 +50,7 @@ struct Case {
 
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
   auto type = [](Type t) { return t == Type::none ? "none" : name(t); };
-  return out << "m=" << c.m << " n=" << c.n << " k=" << c.k << " a=" << type(c.a) << " fill=" << int(c.a_fill) << ',' << int(c.b_fill)
+  return out << "m=" << c.m << " n=" << c.n << " k=" << c.k << " a=" << type(c.a) << " b=" << type(c.b) << " fill=" << int(c.a_fill) << ',' << int(c.b_fill)
              << ',' << int(c.float_fill) << " dynamic=" << int(c.dynamic) << " order=" << (c.order == Order::nk ? "nk" : "kn")
              << " zero_points=" << int(c.a_zero_point) << ',' << int(c.b_zero_point) << " scales=" << int(c.a_scale) << ','
              << int(c.b_scale) << " c=" << type(c.c) << " bias=" << int(c.bias) << " accumulate=" << c.accumulate
@@ -263,6 +264,7 @@ class Problem {
   /// `count` values of an element type, in a layout that is drawn whole: padding is data like any other.
   Guarded draw_elements(Type type, std::size_t count, Fill fill) {
     switch (type) {
+      case Type::b1:
       case Type::u8: return draw_array<std::uint8_t>(count, [&] { return draw<std::uint8_t>(rng_, fill); });
       case Type::s8: return draw_array<std::int8_t>(count, [&] { return draw<std::int8_t>(rng_, fill); });
       case Type::s32: return draw_array<std::int32_t>(count, [&] { return draw<std::int32_t>(rng_, fill); });
@@ -273,18 +275,30 @@ class Problem {
 
   /// About the size of y, so that outputs neither vanish nor all saturate.
   double magnitude() const {
-    const double a = is_float(case_.a) ? 4.0 : 150.0 * (case_.a_scale == Given::none ? 1.0 : 1e-2);
-    const double b = 75.0 * (case_.b_scale == Given::none ? 1.0 : 1e-2);
+    const double a = is_float(case_.a) ? 4.0 : (case_.a == Type::b1 ? 1.0 : 150.0) * (case_.a_scale == Given::none ? 1.0 : 1e-2);
+    const double b = (case_.b == Type::b1 ? 1.0 : 75.0) * (case_.b_scale == Given::none ? 1.0 : 1e-2);
     return a * b * std::sqrt(static_cast<double>(case_.k + 1));
   }
 
+  /// Rows of bits end with zeros.
+  void clear_padding(Guarded& bits, std::int64_t rows, std::int64_t stride) {
+    bits.make_writable();
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t p = case_.k; p < 8 * bit_row_bytes(case_.k); ++p)
+        bits.data()[i * stride + p / 8] &= static_cast<unsigned char>(~(1u << (p % 8)));
+    bits.make_read_only();
+  }
+
   void draw_weights() {
-    const std::int64_t rows = case_.order == Order::nk ? case_.n : case_.k, cols = case_.order == Order::nk ? case_.k : case_.n;
+    const std::int64_t k = elements_of(case_.b, case_.k);
+    const std::int64_t rows = case_.order == Order::nk ? case_.n : k, cols = case_.order == Order::nk ? k : case_.n;
+    weights_.type = case_.b;
     weights_.k = case_.k;
     weights_.n = case_.n;
     weights_.order = case_.order;
     weights_.stride = case_.pad != 0 ? cols + case_.pad : 0;
-    b_ = draw_elements(Type::s8, matrix_elements(rows, cols, cols + case_.pad), case_.b_fill);
+    b_ = draw_elements(case_.b, matrix_elements(rows, cols, cols + case_.pad), case_.b_fill);
+    if (case_.b == Type::b1) clear_padding(b_, rows, cols + case_.pad);
     weights_.data = b_.data();
     weights_.scale_per = per(case_.b_scale, Per::column);
     weights_.zero_point_per = per(case_.b_zero_point, Per::column);
@@ -305,8 +319,10 @@ class Problem {
   }
 
   void draw_a() {
-    a_stride_ = case_.k + case_.pad;
-    a_ = draw_elements(case_.a, matrix_elements(case_.m, case_.k, a_stride_), case_.a_fill);
+    const std::int64_t k = elements_of(case_.a, case_.k);
+    a_stride_ = k + case_.pad;
+    a_ = draw_elements(case_.a, matrix_elements(case_.m, k, a_stride_), case_.a_fill);
+    if (case_.a == Type::b1) clear_padding(a_, case_.m, a_stride_);
     desc_.a = case_.a;
     desc_.dynamic = case_.dynamic;
     const auto rows = static_cast<std::size_t>(case_.m);
@@ -354,7 +370,7 @@ class Problem {
       multiplier_ = draw_array<std::int32_t>(
           count, [&] { return static_cast<std::int32_t>(rng_.between(std::int64_t{1} << 30, (std::int64_t{1} << 31) - 1)); });
       shift_ = draw_array<std::int32_t>(
-          count, [&] { return static_cast<std::int32_t>(rng_.one_in(8) ? rng_.between(1, 62) : rng_.between(36, 44)); });
+          count, [&] { return static_cast<std::int32_t>(rng_.one_in(8) ? rng_.between(1, 62) : case_.b == Type::b1 ? rng_.between(30, 33) : rng_.between(36, 44)); });
       desc_.multiplier = multiplier_.as<std::int32_t>();
       desc_.shift = shift_.as<std::int32_t>();
       desc_.multiplier_per = per(case_.multiplier, Per::column);

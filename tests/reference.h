@@ -10,6 +10,11 @@
 
 namespace narrow::test {
 
+/// What bit i of the row at `bytes` bytes from p stands for.
+inline std::int32_t sign(const void* p, std::int64_t bytes, std::int64_t i) {
+  return static_cast<const unsigned char*>(p)[bytes + i / 8] >> (i % 8) & 1 ? 1 : -1;
+}
+
 /// The integers of one row of A with the scale and zero point that give them meaning.
 struct ReferenceRow {
   std::vector<std::int32_t> q;
@@ -25,7 +30,8 @@ inline ReferenceRow reference_row(const GemmDesc& d, const GemmArgs& args, std::
     for (std::int64_t p = 0; p < k; ++p) x[p] = load(args.a, d.a, i * args.a_stride + p);
     quantize_row(x, d.dynamic, row.q, &row.scale, &row.zero_point);
   } else {
-    for (std::int64_t p = 0; p < k; ++p) row.q[p] = static_cast<std::int32_t>(load(args.a, d.a, i * args.a_stride + p));
+    for (std::int64_t p = 0; p < k; ++p)
+      row.q[p] = d.a == Type::b1 ? sign(args.a, i * args.a_stride, p) : static_cast<std::int32_t>(load(args.a, d.a, i * args.a_stride + p));
     row.scale = d.a_scale_per == Per::row ? args.a_scale[i] : d.a_scale;
     row.zero_point = d.a_zero_point_per == Per::row ? args.a_zero_point[i] : d.a_zero_point;
   }
@@ -33,6 +39,7 @@ inline ReferenceRow reference_row(const GemmDesc& d, const GemmArgs& args, std::
 }
 
 inline std::int32_t weight(const WeightsDesc& w, std::int64_t k, std::int64_t j) {
+  if (w.type == Type::b1) return sign(w.data, j * (w.stride != 0 ? w.stride : bit_row_bytes(w.k)), k);
   const std::int64_t stride = w.stride != 0 ? w.stride : w.order == Order::nk ? w.k : w.n;
   return static_cast<const std::int8_t*>(w.data)[w.order == Order::nk ? j * stride + k : k * stride + j];
 }

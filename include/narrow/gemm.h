@@ -30,13 +30,13 @@ enum class Requantize : std::uint8_t {
 /// Pointers must outlive the plan. Everything is checked when the plan is made.
 struct GemmDesc {
   // A
-  Type a = Type::u8;                   ///< u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in (and then the
+  Type a = Type::u8;                   ///< b1 with b1 weights; with others u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in (and then the
                                        ///< scales and zero points below are not used).
   Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.
   Per a_scale_per = Per::tensor;       ///< Integer A: tensor (a_scale) or row (GemmArgs::a_scale).
   float a_scale = 1.0f;                ///< Finite.
   Per a_zero_point_per = Per::tensor;  ///< Integer A: tensor (a_zero_point) or row (GemmArgs::a_zero_point).
-  std::int32_t a_zero_point = 0;       ///< In the range of a's type.
+  std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1.
 
   // C
   Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8.
@@ -60,7 +60,7 @@ struct GemmDesc {
   Cap cap;  ///< The plan may use the tiers under this cap (and only kernels that read the layout of the weights).
 };
 
-/// One product's data. Strides are in elements and at least as long as a row; rows may be padded, never overlap in C.
+/// One product's data. Strides are in elements (b1: bytes) and at least as long as a row; rows may be padded, never overlap in C.
 /// What lies between two rows of A may be read (never beyond the last row's end) and does not matter; in C it is left alone.
 struct GemmArgs {
   std::int64_t m = 0;  ///< Rows of A and C, from 0.

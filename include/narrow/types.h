@@ -23,11 +23,16 @@ enum class Type : std::uint8_t {
   bf16 = 5,  ///< The upper half of an f32; conversions round to nearest, ties to even; NaN stays NaN.
   f16 = 6,   ///< IEEE 754 binary16; conversions round to nearest, ties to even.
   s16 = 7,
+  b1 = 8,    ///< One bit: 1 stands for +1, 0 for -1. Where bits are stored, an element is a byte of eight (see below).
 };
+
+/// Bits in memory. A row of k bits is bit_row_bytes(k) bytes, whole 32-bit words: bit i of the row is bit i % 8 (1 << i % 8) of
+/// byte i / 8, and the bits from k to the end of the last word are 0. No alignment is needed. Strides count bytes.
+constexpr std::int64_t bit_row_bytes(std::int64_t k) noexcept { return (k + 31) / 32 * 4; }
 
 /// "s8", "f32", ...
 NARROW_API const char* name(Type type) noexcept;
-/// Bytes of one element; 0 for none.
+/// Bytes of one element (for b1: of eight); 0 for none.
 constexpr std::size_t size_of(Type type) noexcept {
   switch (type) {
     case Type::s32:
@@ -36,7 +41,8 @@ constexpr std::size_t size_of(Type type) noexcept {
     case Type::f16:
     case Type::s16: return 2;
     case Type::s8:
-    case Type::u8: return 1;
+    case Type::u8:
+    case Type::b1: return 1;
     default: return 0;
   }
 }

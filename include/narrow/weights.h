@@ -11,15 +11,15 @@ namespace narrow {
 /// Raw weights B[k,n] and their quantization: real(k,n) = scale * (b[k,n] - zero_point), with scale and zero point of
 /// the tensor or of column n.
 struct WeightsDesc {
-  Type type = Type::s8;       ///< s8, the whole range, -128 included.
+  Type type = Type::s8;       ///< s8, the whole range, -128 included; or b1, +1 and -1 as bits (see bit_row_bytes).
   std::int64_t k = 0, n = 0;  ///< From 0; an empty B packs, and gives an empty (n = 0) or a zero (k = 0) product.
-  Order order = Order::nk;
+  Order order = Order::nk;    ///< For b1 only nk.
   const void* data = nullptr;
-  std::int64_t stride = 0;  ///< Elements from one row of that order to the next; 0 means dense (k for nk, n for kn).
+  std::int64_t stride = 0;  ///< Elements (b1: bytes) from one row of that order to the next; 0 means dense.
 
   const float* scale = nullptr;  ///< Finite, 1 or n values; null means 1.
   Per scale_per = Per::tensor;   ///< tensor or column.
-  const std::int32_t* zero_point = nullptr;  ///< -128..127, 1 or n values; null means 0.
+  const std::int32_t* zero_point = nullptr;  ///< -128..127, 1 or n values; null means 0. None for b1.
   Per zero_point_per = Per::tensor;          ///< tensor or column.
 
   Cap cap;  ///< The panels are laid out for the best available tier under this cap.
@@ -65,7 +65,7 @@ class Weights {
 };
 
 /// The largest k for which every product of full-range operands of these types is exact in int32, zero points included:
-/// a is u8 or s8 (0 for other types; a float A is quantized to one of these), b is s8; `zero_points` says whether either side has one. Longer k is accepted all the same
+/// a is u8 or s8 (a float A is quantized to one of these) and b is s8, or both are b1 (0 for other types); `zero_points` says whether either side has one. Longer k is accepted all the same
 /// where the packed values prove that no sum can leave int32 (the largest column sum of |b - zero_point| is kept in the
 /// blob), and refused with Code::overflow elsewhere.
 NARROW_API std::int64_t max_k(Type a, Type b, bool zero_points) noexcept;
