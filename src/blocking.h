@@ -20,6 +20,7 @@ struct BlockingInput {
   std::int64_t whole_rows;    ///< see rows_of_one_block
   std::int64_t l2;            ///< bytes
   int threads;                ///< that the caller offers
+  bool may_slice;             ///< k: integer sums may be added up in any order
 };
 
 struct Blocking {

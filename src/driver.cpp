@@ -74,6 +74,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
     args.init = plain || unit.partial ? zeros : columns.init;
     args.a_stride = rows.a_stride;
+    args.groups = &p.groups;
 
     const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
                                          : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);
@@ -211,7 +212,10 @@ class Call {
                            .dst = packed.a + in_slab / g.row_group * p_.packed_row_bytes * g.row_group,
                            .row_sum = p_.row_sums ? packed.row_sum + in_slab : nullptr,
                            .scale = is_float ? packed.scale + in_slab : nullptr,
-                           .zero_point = is_float ? packed.zero_point + in_slab : nullptr});
+                           .zero_point = is_float ? packed.zero_point + in_slab : nullptr,
+                           .groups = &p_.groups,
+                           .dst_stride = p_.packed_row_bytes,
+                           .group_scale = offset(item.a_scale, p_.groups.row_scales ? row * p_.groups.count : 0)});
         if (is_float) return;
         if (p_.spec.row_scale) std::copy_n(item.a_scale + row, count, packed.scale + in_slab);
         if (p_.spec.row_zero_point)
@@ -287,16 +291,18 @@ void complete(Product* p) noexcept {
   p->panel_count = divide_up(p->n, g.nr);
   p->k_padded = round_up(p->k, g.k_unit);
   p->steps = p->k_padded / g.kr;
-  p->panel_bytes = p->k_padded * g.nr;
+  p->panel_bytes = p->groups.count ? p->panel_stride : p->k_padded * g.nr;
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
   const auto element = static_cast<std::int64_t>(size_of(g.a));
-  p->packed_row_bytes = p->k_padded * element;
+  p->packed_row_bytes = p->groups.count ? p->groups.a_scales + (p->groups.row_scales ? 4 * p->groups.count : 0) : p->k_padded * element;
+  if (p->groups.count) p->packed_row_bytes = round_up(p->packed_row_bytes, line);
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
   p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, p->l2);
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.panel_bytes, p.whole_rows, p.l2, threads});
+  return block(p.kernel->geometry,
+               {m, p.panel_count, p.k_padded, p.panel_bytes, p.whole_rows, p.l2, threads, p.groups.count == 0});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {

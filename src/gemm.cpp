@@ -34,13 +34,30 @@ Status check_a(const GemmDesc& d, Type b) {
     if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric) return bad("gemm: unknown dynamic quantization");
     return {};
   }
-  if (d.a_scale_per != Per::tensor && d.a_scale_per != Per::row) return bad("gemm: scales of a are per tensor or per row");
+  if (d.a_scale_per != Per::tensor && d.a_scale_per != Per::row && d.a_scale_per != Per::group)
+    return bad("gemm: scales of a are per tensor, row or group");
   if (d.a_zero_point_per != Per::tensor && d.a_zero_point_per != Per::row)
     return bad("gemm: zero points of a are per tensor or per row");
   if (!std::isfinite(d.a_scale)) return bad("gemm: a_scale is not finite");
   if (d.a == Type::b1 && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
     return bad("gemm: bits have no zero points");
   if (!in_range(d.a_zero_point, d.a)) return bad("gemm: a_zero_point is outside the range of a's type");
+  return {};
+}
+
+/// What weights with groups of k do not go together with, and what goes with them only.
+Status check_groups(const GemmDesc& d, bool grouped) {
+  if (!grouped) {
+    return d.a_scale_per == Per::group ? bad("gemm: scales of a per group need weights with groups") : Status{};
+  }
+  if (d.a == Type::u8) return {Code::unsupported, "gemm: weights with groups take a as s8, f32, bf16 or f16"};
+  if (is_float(d.a) && d.dynamic != Dynamic::symmetric)
+    return {Code::unsupported, "gemm: with groups, a is quantized symmetrically"};
+  if (!is_float(d.a) && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
+    return {Code::unsupported, "gemm: with groups, a has no zero point"};
+  if (d.c == Type::s32 || d.requantize == Requantize::fixed_point)
+    return {Code::unsupported, "gemm: sums over groups are floats: no s32 output, no fixed_point"};
+  if (d.bias_s32) return {Code::unsupported, "gemm: sums over groups are floats: no s32 bias"};
   return {};
 }
 
@@ -121,7 +138,7 @@ Status check_overflow(const GemmDesc& d, const Weights& w) {
   return {};
 }
 
-EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k) {
+EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k, bool grouped) {
   // Dynamic symmetric quantization has the zero point 0 of s8 in every row; asymmetric rows have their own.
   const bool dynamic = is_float(d.a);
   const Type as_if = dynamic ? Type::s8 : d.a;
@@ -130,11 +147,12 @@ EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k) {
           .accumulate = d.accumulate,
           .residual = d.residual,
           .requantize = d.requantize,
-          .row_scale = dynamic || d.a_scale_per == Per::row,
-          .a_scale = d.a_scale,
+          .row_scale = d.a_scale_per != Per::group && (dynamic || d.a_scale_per == Per::row),
+          .a_scale = d.a_scale_per == Per::group ? 1.0f : d.a_scale,
           .row_zero_point = dynamic ? d.dynamic == Dynamic::asymmetric : d.a_zero_point_per == Per::row,
           .a_zero_point = (dynamic ? 0 : d.a_zero_point) + a_offset(as_if, packed_a),
           .offset = d.a == Type::b1 ? static_cast<std::int32_t>(k) : 0,
+          .float_sums = grouped,
           .slope = d.slope,
           .lo = d.lo,
           .hi = d.hi,
@@ -162,9 +180,10 @@ Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p
     if (item.residual_stride < n) return bad("gemm: residual_stride is shorter than a row");
   }
   if (is_float(d.a)) return {};
-  if (d.a_scale_per == Per::row) {
+  if (d.a_scale_per != Per::tensor) {
+    const std::int64_t count = item.m * (d.a_scale_per == Per::group ? p.groups.count : 1);
     if (!item.a_scale) return bad("gemm: a_scale is null");
-    for (std::int64_t i = 0; i < item.m; ++i)
+    for (std::int64_t i = 0; i < count; ++i)
       if (!std::isfinite(item.a_scale[i])) return bad("gemm: an a_scale is not finite");
   }
   if (d.a_zero_point_per == Per::row) {
@@ -183,15 +202,17 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   static_assert(sizeof(Product) <= sizeof(Gemm::state_) && alignof(Product) <= 8);
   if (Status s = check_a(d, w.type()); !s.ok()) return s;
   if (Status s = check_c(d, w.n()); !s.ok()) return s;
+  const BlobHeader& h = WeightsAccess::header(w);
+  const bool grouped = h.group_size != 0;
+  if (Status s = check_groups(d, grouped); !s.ok()) return s;
   if (Status s = check_overflow(d, w); !s.ok()) return s;
 
-  const BlobHeader& h = WeightsAccess::header(w);
   const BlobSections sections = WeightsAccess::sections(w);
   const char* blob = static_cast<const char*>(w.blob());
   const Geometry& g = kernel.geometry;
   Product p{};
   p.kernel = &kernel;
-  p.spec = epilogue_spec(d, g.a, w.k());
+  p.spec = epilogue_spec(d, g.a, w.k(), grouped);
   p.epilogue = kernel.epilogue(p.spec);
   p.columns = {.sum = reinterpret_cast<const std::int32_t*>(blob + sections.sums),
                .scale = reinterpret_cast<const float*>(blob + sections.scales),
@@ -207,6 +228,10 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.panel_stride = static_cast<std::ptrdiff_t>(h.panel_stride);
   p.k = elements_of(w.type(), w.k());
   p.n = w.n();
+  if (grouped) {
+    p.groups = groups_of(WeightsAccess::groups(h), w.type(), g, w.k());
+    p.groups.row_scales = d.a_scale_per == Per::group;
+  }
   complete(&p);
   p.a = d.a;
   p.dynamic = d.dynamic;
@@ -214,7 +239,7 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.direct = d.c == Type::s32 && !d.accumulate && !p.spec.row_zero_point && !p.row_sums;
   p.ragged = p.k != p.k_padded;
   // Bits behind the end of a row would count where bytes meet a zero of B.
-  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || (p.ragged && d.a == Type::b1);
+  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || grouped || (p.ragged && d.a == Type::b1);
   p.verbose = verbose();
   out->desc_ = d;
   out->weights_ = w;
@@ -228,7 +253,7 @@ Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexc
   Tier limit;
   if (Status s = resolve(desc.cap, &limit); !s.ok()) return s;
   const BlobHeader& h = WeightsAccess::header(weights);
-  const Kernel* kernel = find_kernel(weights.tier(), weights.type(), h.layout);
+  const Kernel* kernel = find_kernel(weights.tier(), packed_type(weights.type()), sums_of(h), h.layout);
   if (!kernel || !admits(limit, weights.tier()) || !runs(*kernel))
     return {Code::bad_weights,
             "gemm: the weights are packed for a tier that this machine or build lacks, or that the cap excludes"};
@@ -309,7 +334,7 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
       items[i].a = moved(first.a, a_batch_stride, p.a);
       items[i].c = const_cast<char*>(moved(first.c, c_batch_stride, p.spec.c));
       items[i].residual = moved(first.residual, residual_batch_stride, p.spec.residual);
-      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m;
+      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m * std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
       if (first.a_zero_point) items[i].a_zero_point = first.a_zero_point + at * first.m;
     }
     if (Status s = run_batch(items, filled, scratch, bytes, parallel); !s.ok()) return s;
@@ -324,9 +349,9 @@ GemmInfo Gemm::info() const noexcept {
   Tier limit;
   if (machine_tier() == kernel.tier) return info;
   const Kernel *best, *allowed;
-  if (find_kernel(Cap(machine_tier()), weights_.type(), &best).ok() && best->tier == kernel.tier)
+  if (find_kernel(Cap(machine_tier()), kernel.b, kernel.sums, &best).ok() && best->tier == kernel.tier)
     info.why_not_better = "the better tiers of this machine have no kernel of their own for these types";
-  else if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), weights_.type(), &allowed).ok() &&
+  else if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), kernel.b, kernel.sums, &allowed).ok() &&
       allowed->tier != kernel.tier)
     info.why_not_better = "the weights are packed for this tier; pack them again for a better one";
   else

@@ -32,6 +32,31 @@
 
 namespace narrow {
 
+/// What zero points the groups of packed weights have.
+enum class ZeroPoints : uint8_t {
+  constant = 0,  ///< one for all, known when A is packed
+  integers = 1,
+  floats = 2,
+};
+
+/// How k is cut into groups with scales of their own. A grouped kernel's operands carry what belongs to the groups:
+///
+///   panel of B   for each group: its k-steps | nr scales | nr zero points (int16 or float, or none)
+///   row of A     k_padded values of s8 | int32 [count] sums over each group times a factor | float [count] scales (or none)
+///
+/// The factor is minus the constant zero point, or -1 where zero points differ. All sections of a row begin at multiples of 4 bytes.
+struct Groups {
+  ptrdiff_t count;  ///< 0: none
+  ptrdiff_t size;   ///< of k; multiple of 8, and k_padded is one too
+  ptrdiff_t k_padded;
+  Type scale;  ///< f32, bf16 or f16
+  ZeroPoints zero_points;
+  bool row_scales;     ///< each row of A has a scale for each group
+  int32_t sum_factor;  ///< of the sums that A carries
+  int32_t b_zero;      ///< what stands for 0 in the panels, where zero points are floats
+  ptrdiff_t a_sums, a_scales;  ///< bytes from the beginning of a row
+};
+
 /// One tile of sums: c[i][j] = init[j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
 /// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
 struct TileArgs {
@@ -44,6 +69,7 @@ struct TileArgs {
   int32_t* c;
   ptrdiff_t c_stride;  ///< elements
   int cols;            ///< columns to store: (panels - 1) * nr < cols <= panels * nr
+  const Groups* groups = nullptr;  ///< grouped kernels: c then holds the bits of float sums, and a and b what Groups says
 };
 using TileFn = void (*)(const TileArgs&);
 
@@ -60,6 +86,7 @@ struct Geometry {
   int row_group;                  ///< rows interleaved by pack_a, kr values of each in turn (1: plain rows; i8mm: 2)
   int max_panels;                 ///< widest tile, in panels
   int max_rows[max_tile_panels];  ///< tallest tile for each width
+  int b_offset = 0;                   ///< grouped kernels: added to s8 weights as they are packed
 };
 
 /// A -> packed rows. The value stored for an integer a is a + offset (see a_offset); for a float a it is quantized per row
@@ -75,6 +102,10 @@ struct PackAArgs {
   int32_t* row_sum;     ///< [rows] sum of the stored values over the real k; null: not wanted
   float* scale;         ///< [rows] out, float sources only: a ~ scale * (stored - zero_point)
   int32_t* zero_point;  ///< [rows] out, float sources only: in terms of stored values
+  // Grouped kernels only, which take no row_sum and give no zero_point:
+  const Groups* groups = nullptr;
+  ptrdiff_t dst_stride = 0;             ///< bytes from row to row
+  const float* group_scale = nullptr;  ///< [rows][groups->count], for integer sources with such scales
 };
 
 /// What pack_a adds to integers of type `src` when the kernel's element type is `packed`: u8 kernels read s8 as a + 128,
@@ -107,6 +138,7 @@ struct EpilogueSpec {
   bool row_zero_point;   ///< rows of A have their own zero points
   int32_t a_zero_point;  ///< otherwise, in terms of stored values
   int32_t offset;        ///< added to every sum: k where A and B are bits, else 0
+  bool float_sums;  ///< the sums are floats (of groups)
   float slope, lo, hi;
   float residual_scale;
   int32_t residual_zero_point;
@@ -145,7 +177,7 @@ struct alignas(64) Columns {
 struct EpilogueArgs {
   const EpilogueSpec* spec;
   const Columns* columns;
-  const int32_t* sum;    ///< [rows][sum_stride], whole panels readable
+  const int32_t* sum;    ///< [rows][sum_stride], whole panels readable; floats' bits where spec->float_sums
   ptrdiff_t sum_stride;  ///< elements
   int rows, cols;
   void* c;
@@ -161,11 +193,15 @@ using EpilogueFn = void (*)(const EpilogueArgs&);
 /// What a row needs of the processor beyond its tier.
 enum class Feature : uint8_t { none = 0, vpopcntdq = 1 };
 
+/// What a kernel adds up: integers over all of k, or groups of k in floats.
+enum class Sums : uint8_t { integers = 0, groups = 1 };
+
 /// One kernel: a row of data that dispatch, tests and benchmarks share.
 struct Kernel {
   const char* name;  ///< gemm_<a><b>_<mr>x<nr>x<kr>_<tier>, of its largest tile
   Tier tier;
   Type b;           ///< type of raw weights it serves
+  Sums sums;
   Feature needs;    ///< a machine without it passes over this row
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
@@ -206,5 +242,8 @@ KernelTable generic_binary_kernels();
 KernelTable avx2_binary_kernels();
 KernelTable avx512_binary_kernels();
 KernelTable avx512vnni_binary_kernels();
+// Kernels for weights with groups of k.
+KernelTable generic_group_kernels();
+KernelTable avx512vnni_group_kernels();
 
 }  // namespace narrow

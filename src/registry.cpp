@@ -10,12 +10,12 @@ namespace {
 
 struct Entry {
   const char* name;
-  KernelTable (*tables[2])();  ///< of int8 and of bits; null: not in this build
+  KernelTable (*tables[3])();  ///< of int8, of bits, of groups; null: not in this build
 };
 
 // Indexed by Tier.
 constexpr Entry entries[tier_count] = {
-    {"generic", {generic_kernels, generic_binary_kernels}},
+    {"generic", {generic_kernels, generic_binary_kernels, generic_group_kernels}},
 #if NARROW_HAVE_AVX2
     {"avx2", {avx2_kernels, avx2_binary_kernels}},
 #else
@@ -32,7 +32,7 @@ constexpr Entry entries[tier_count] = {
     {"avx512", {}},
 #endif
 #if NARROW_HAVE_AVX512VNNI
-    {"avx512vnni", {avx512vnni_kernels, avx512vnni_binary_kernels}},
+    {"avx512vnni", {avx512vnni_kernels, avx512vnni_binary_kernels, avx512vnni_group_kernels}},
 #else
     {"avx512vnni", {}},
 #endif
@@ -130,14 +130,14 @@ const Kernel* kernel(Tier tier, int index) noexcept {
 
 bool runs(const Kernel& kernel) noexcept { return kernel.needs == Feature::none || cpu().vpopcntdq; }
 
-Status find_kernel(Cap cap, Type b, const Kernel** out) noexcept {
+Status find_kernel(Cap cap, Type b, Sums sums, const Kernel** out) noexcept {
   Tier limit;
   if (Status s = resolve(cap, &limit); !s.ok()) return s;
   for (int i = best; i >= 0; --i) {
     const auto tier = static_cast<Tier>(i);
     if (!admits(limit, tier)) continue;
     for (int r = 0; const Kernel* row = kernel(tier, r); ++r)
-      if (row->b == b && runs(*row)) {
+      if (row->b == b && row->sums == sums && runs(*row)) {
         *out = row;
         return {};
       }
@@ -145,9 +145,9 @@ Status find_kernel(Cap cap, Type b, const Kernel** out) noexcept {
   return {Code::unsupported, "weights: no kernel for this type of weights"};
 }
 
-const Kernel* find_kernel(Tier tier, Type b, std::uint16_t layout) noexcept {
+const Kernel* find_kernel(Tier tier, Type b, Sums sums, std::uint16_t layout) noexcept {
   for (int r = 0; const Kernel* row = kernel(tier, r); ++r)
-    if (row->b == b && row->layout == layout) return row;
+    if (row->b == b && row->sums == sums && row->layout == layout) return row;
   return nullptr;
 }
 

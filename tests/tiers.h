@@ -27,10 +27,10 @@ inline std::vector<Tier> available_tiers() {
 }
 
 /// A tier's rows for one type of weights, as far as this machine has what they need beyond the tier.
-inline std::vector<const Kernel*> rows_of(Tier tier, Type b = Type::s8) {
+inline std::vector<const Kernel*> rows_of(Tier tier, Type b = Type::s8, Sums sums = Sums::integers) {
   std::vector<const Kernel*> rows;
   for (int i = 0; const Kernel* row = kernel(tier, i); ++i)
-    if (row->b == b && runs(*row)) rows.push_back(row);
+    if (row->b == b && row->sums == sums && runs(*row)) rows.push_back(row);
   return rows;
 }
 

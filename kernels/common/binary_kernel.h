@@ -24,6 +24,7 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, const TileFn (*run)[
   return {.name = name,
           .tier = tier,
           .b = Type::b1,
+          .sums = Sums::integers,
           .needs = needs,
           .layout = layout,
           .geometry = Isa::geometry,

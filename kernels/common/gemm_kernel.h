@@ -18,6 +18,7 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
   return {.name = name,
           .tier = tier,
           .b = Type::s8,
+          .sums = Sums::integers,
           .needs = Feature::none,
           .layout = layout,
           .geometry = Isa::geometry,
