@@ -61,7 +61,7 @@ Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   while (units() < wanted && b.chunk_panels > b.strip_panels)
     b.chunk_panels = round_up(divide_up(b.chunk_panels, 2), b.strip_panels);
   while (units() < wanted && b.block_rows > tile_rows) b.block_rows = round_up(b.block_rows / 2, tile_rows);
-  if (units() < b.threads) {
+  if (units() < b.threads && in.may_slice) {
     b.slice_k = round_up(divide_up(in.k, divide_up(b.threads, units())), g.k_unit);
     b.slices = static_cast<int>(divide_up(in.k, b.slice_k));
   }

@@ -22,6 +22,7 @@ struct BlockingInput {
   std::int64_t whole_rows;    ///< see rows_of_one_block
   std::int64_t l2;            ///< bytes
   int threads;                ///< that the caller offers
+  bool may_slice;             ///< k: integer sums may be added up in any order
 };
 
 /// Rows whose sums are carried from one part of k to the next, at most: they live on the stack.

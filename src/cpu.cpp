@@ -64,6 +64,7 @@ Cpu detect() {
   set(cpu, Tier::avxvnni, avx2 && seven.eax >= 1 && has(seven_one.eax, bit_avxvnni));
   set(cpu, Tier::avx512, avx512);
   set(cpu, Tier::avx512vnni, avx512 && has(seven.ecx, bit_AVX512VNNI));
+  cpu.vpopcntdq = avx512 && has(seven.ecx, bit_AVX512VPOPCNTDQ);
   return cpu;
 }
 

@@ -59,7 +59,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const std::ptrdiff_t step_bytes = g.nr * g.kr;
   const Parts strips = split(unit.panels, strip_panels);
   const bool carried = kc < unit.k_count, in_place = unit.partial || (p.direct && !carried);
-  const bool plain = unit.partial || (p.direct && p.spec.a_zero_point == 0 && !p.columns.bias_s32);
+  const bool plain = unit.partial || (p.direct && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
   alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
   Columns columns;
 
@@ -87,6 +87,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       args.c_stride = row_stride = unit.partial ? padded_n(p) : item.c_stride;
       args.cols = cols;
     }
+    args.groups = &p.groups;
 
     const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
                                          : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);
@@ -229,7 +230,10 @@ class Call {
                            .dst = packed.a + in_slab / g.row_group * p_.packed_row_bytes * g.row_group,
                            .row_sum = p_.row_sums ? packed.row_sum + in_slab : nullptr,
                            .scale = is_float ? packed.scale + in_slab : nullptr,
-                           .zero_point = is_float ? packed.zero_point + in_slab : nullptr});
+                           .zero_point = is_float ? packed.zero_point + in_slab : nullptr,
+                           .groups = &p_.groups,
+                           .dst_stride = p_.packed_row_bytes,
+                           .group_scale = offset(item.a_scale, p_.groups.row_scales ? row * p_.groups.count : 0)});
         if (is_float) return;
         if (p_.spec.row_scale) std::copy_n(item.a_scale + row, count, packed.scale + in_slab);
         if (p_.spec.row_zero_point)
@@ -305,17 +309,20 @@ void complete(Product* p) noexcept {
   p->panel_count = divide_up(p->n, g.nr);
   p->k_padded = round_up(p->k, g.k_unit);
   p->steps = p->k_padded / g.kr;
-  p->panel_bytes = p->k_padded * g.nr;
+  p->panel_bytes = p->groups.count ? p->panel_stride : p->k_padded * g.nr;
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
   const auto element = static_cast<std::int64_t>(size_of(g.a));
-  p->packed_row_bytes = p->k_padded * element;
+  p->packed_row_bytes =
+      p->groups.count ? p->groups.a_scales + (p->groups.row_scales ? 4 * p->groups.count : 0) : p->k_padded * element;
+  if (p->groups.count) p->packed_row_bytes = round_up(p->packed_row_bytes, line);
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
-  p->kc = k_of_one_pass(g, p->k_padded, p->l2);
+  p->kc = p->groups.count ? p->k_padded : k_of_one_pass(g, p->k_padded, p->l2);
   p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, p->l2);
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.panel_bytes, p.kc, p.whole_rows, p.l2, threads});
+  return block(p.kernel->geometry,
+               {m, p.panel_count, p.k_padded, p.panel_bytes, p.kc, p.whole_rows, p.l2, threads, p.groups.count == 0});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {

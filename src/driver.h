@@ -15,6 +15,7 @@ struct Product {
   const char* panels;
   std::ptrdiff_t panel_stride;
   std::int64_t k, k_padded, n;
+  Groups groups;         ///< of k; none where count is 0
   std::int64_t panel_count;
   std::int64_t steps;             ///< k_padded / kr
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it

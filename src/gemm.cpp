@@ -9,6 +9,7 @@
 #include <limits>
 #include <new>
 
+#include "src/bits.h"
 #include "src/cpu.h"
 #include "src/driver.h"
 #include "src/gemm.h"
@@ -25,17 +26,38 @@ bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f
 bool is_int8(Type t) { return t == Type::s8 || t == Type::u8; }
 bool in_range(std::int32_t value, Type t) { return t == Type::u8 ? value >= 0 && value <= 255 : value >= -128 && value <= 127; }
 
-Status check_a(const GemmDesc& d) {
-  if (!is_int8(d.a) && !is_float(d.a)) return {Code::unsupported, "gemm: a must be u8, s8, f32, bf16 or f16"};
+Status check_a(const GemmDesc& d, Type b) {
+  if (!is_int8(d.a) && !is_float(d.a) && d.a != Type::b1)
+    return {Code::unsupported, "gemm: a must be u8, s8, f32, bf16, f16 or b1"};
+  if ((d.a == Type::b1) != (b == Type::b1)) return {Code::unsupported, "gemm: b1 takes b1 weights, and these only b1"};
   if (is_float(d.a)) {
     if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric) return bad("gemm: unknown dynamic quantization");
     return {};
   }
-  if (d.a_scale_per != Per::tensor && d.a_scale_per != Per::row) return bad("gemm: scales of a are per tensor or per row");
+  if (d.a_scale_per != Per::tensor && d.a_scale_per != Per::row && d.a_scale_per != Per::group)
+    return bad("gemm: scales of a are per tensor, row or group");
   if (d.a_zero_point_per != Per::tensor && d.a_zero_point_per != Per::row)
     return bad("gemm: zero points of a are per tensor or per row");
   if (!std::isfinite(d.a_scale)) return bad("gemm: a_scale is not finite");
+  if (d.a == Type::b1 && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
+    return bad("gemm: bits have no zero points");
   if (!in_range(d.a_zero_point, d.a)) return bad("gemm: a_zero_point is outside the range of a's type");
+  return {};
+}
+
+/// What weights with groups of k do not go together with, and what goes with them only.
+Status check_groups(const GemmDesc& d, bool grouped) {
+  if (!grouped) {
+    return d.a_scale_per == Per::group ? bad("gemm: scales of a per group need weights with groups") : Status{};
+  }
+  if (d.a == Type::u8) return {Code::unsupported, "gemm: weights with groups take a as s8, f32, bf16 or f16"};
+  if (is_float(d.a) && d.dynamic != Dynamic::symmetric)
+    return {Code::unsupported, "gemm: with groups, a is quantized symmetrically"};
+  if (!is_float(d.a) && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
+    return {Code::unsupported, "gemm: with groups, a has no zero point"};
+  if (d.c == Type::s32 || d.requantize == Requantize::fixed_point)
+    return {Code::unsupported, "gemm: sums over groups are floats: no s32 output, no fixed_point"};
+  if (d.bias_s32) return {Code::unsupported, "gemm: sums over groups are floats: no s32 bias"};
   return {};
 }
 
@@ -97,6 +119,7 @@ Status check_c(const GemmDesc& d, std::int64_t n) {
 
 /// The largest |a - zero_point| of any value.
 std::int64_t a_reach(const GemmDesc& d) {
+  if (d.a == Type::b1) return 1;
   if (is_float(d.a)) return d.dynamic == Dynamic::symmetric ? 127 : 255;
   if (d.a_zero_point_per == Per::row) return 255;
   return d.a == Type::u8 ? std::max(d.a_zero_point, 255 - d.a_zero_point)
@@ -115,7 +138,7 @@ Status check_overflow(const GemmDesc& d, const Weights& w) {
   return {};
 }
 
-EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a) {
+EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k, bool grouped) {
   // Dynamic symmetric quantization has the zero point 0 of s8 in every row; asymmetric rows have their own.
   const bool dynamic = is_float(d.a);
   const Type as_if = dynamic ? Type::s8 : d.a;
@@ -124,10 +147,12 @@ EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a) {
           .accumulate = d.accumulate,
           .residual = d.residual,
           .requantize = d.requantize,
-          .row_scale = dynamic || d.a_scale_per == Per::row,
-          .a_scale = d.a_scale,
+          .row_scale = d.a_scale_per != Per::group && (dynamic || d.a_scale_per == Per::row),
+          .a_scale = d.a_scale_per == Per::group ? 1.0f : d.a_scale,
           .row_zero_point = dynamic ? d.dynamic == Dynamic::asymmetric : d.a_zero_point_per == Per::row,
           .a_zero_point = (dynamic ? 0 : d.a_zero_point) + a_offset(as_if, packed_a),
+          .offset = d.a == Type::b1 ? static_cast<std::int32_t>(k) : 0,
+          .float_sums = grouped,
           .slope = d.slope,
           .lo = d.lo,
           .hi = d.hi,
@@ -142,21 +167,23 @@ bool verbose() {
   return text && std::strcmp(text, "1") == 0;
 }
 
-Status check(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) {
+Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p, const GemmArgs& item) {
   if (item.m < 0) return bad("gemm: negative m");
   if (item.m == 0 || n == 0) return {};
   if (!item.a && p.k > 0) return bad("gemm: a is null");
   if (!item.c) return bad("gemm: c is null");
   if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
+  if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, k)) return bad("gemm: a bit of a beyond k is not 0");
   if (item.c_stride < n) return bad("gemm: c_stride is shorter than a row");
   if (d.residual != Type::none) {
     if (!item.residual) return bad("gemm: residual is null");
     if (item.residual_stride < n) return bad("gemm: residual_stride is shorter than a row");
   }
   if (is_float(d.a)) return {};
-  if (d.a_scale_per == Per::row) {
+  if (d.a_scale_per != Per::tensor) {
+    const std::int64_t count = item.m * (d.a_scale_per == Per::group ? p.groups.count : 1);
     if (!item.a_scale) return bad("gemm: a_scale is null");
-    for (std::int64_t i = 0; i < item.m; ++i)
+    for (std::int64_t i = 0; i < count; ++i)
       if (!std::isfinite(item.a_scale[i])) return bad("gemm: an a_scale is not finite");
   }
   if (d.a_zero_point_per == Per::row) {
@@ -173,17 +200,19 @@ const Product& GemmAccess::product(const Gemm& gemm) { return *std::launder(rein
 
 Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kernel, Gemm* out) {
   static_assert(sizeof(Product) <= sizeof(Gemm::state_) && alignof(Product) <= 8);
-  if (Status s = check_a(d); !s.ok()) return s;
+  if (Status s = check_a(d, w.type()); !s.ok()) return s;
   if (Status s = check_c(d, w.n()); !s.ok()) return s;
+  const BlobHeader& h = WeightsAccess::header(w);
+  const bool grouped = h.group_size != 0;
+  if (Status s = check_groups(d, grouped); !s.ok()) return s;
   if (Status s = check_overflow(d, w); !s.ok()) return s;
 
-  const BlobHeader& h = WeightsAccess::header(w);
   const BlobSections sections = WeightsAccess::sections(w);
   const char* blob = static_cast<const char*>(w.blob());
   const Geometry& g = kernel.geometry;
   Product p{};
   p.kernel = &kernel;
-  p.spec = epilogue_spec(d, g.a);
+  p.spec = epilogue_spec(d, g.a, w.k(), grouped);
   p.epilogue = kernel.epilogue(p.spec);
   p.columns = {.sum = reinterpret_cast<const std::int32_t*>(blob + sections.sums),
                .scale = reinterpret_cast<const float*>(blob + sections.scales),
@@ -197,15 +226,20 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
                .multiplier_stride = d.multiplier_per == Per::column};
   p.panels = blob + sections.panels;
   p.panel_stride = static_cast<std::ptrdiff_t>(h.panel_stride);
-  p.k = w.k();
+  p.k = elements_of(w.type(), w.k());
   p.n = w.n();
+  if (grouped) {
+    p.groups = groups_of(WeightsAccess::groups(h), w.type(), g, w.k());
+    p.groups.row_scales = d.a_scale_per == Per::group;
+  }
   complete(&p);
   p.a = d.a;
   p.dynamic = d.dynamic;
   p.row_sums = h.has_zero_point;
   p.direct = d.c == Type::s32 && !d.accumulate && !p.spec.row_zero_point && !p.row_sums;
-  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums;
   p.ragged = p.k != p.k_padded;
+  // Bits behind the end of a row would count where bytes meet a zero of B.
+  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || grouped || (p.ragged && d.a == Type::b1);
   p.verbose = verbose();
   out->desc_ = d;
   out->weights_ = w;
@@ -219,8 +253,8 @@ Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexc
   Tier limit;
   if (Status s = resolve(desc.cap, &limit); !s.ok()) return s;
   const BlobHeader& h = WeightsAccess::header(weights);
-  const Kernel* kernel = find_kernel(weights.tier(), weights.type(), h.layout);
-  if (!kernel || !admits(limit, weights.tier()))
+  const Kernel* kernel = find_kernel(weights.tier(), packed_type(weights.type()), sums_of(h), h.layout);
+  if (!kernel || !admits(limit, weights.tier()) || !runs(*kernel))
     return {Code::bad_weights,
             "gemm: the weights are packed for a tier that this machine or build lacks, or that the cap excludes"};
   return GemmAccess::plan(desc, weights, *kernel, out);
@@ -239,7 +273,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   if (count > 0 && !items) return bad("gemm: items is null");
   std::int64_t largest = 0, total = 0;
   for (int i = 0; i < count; ++i) {
-    if (Status s = check(desc_, weights_.n(), p, items[i]); !s.ok()) return s;
+    if (Status s = check(desc_, weights_.k(), weights_.n(), p, items[i]); !s.ok()) return s;
     largest = std::max(largest, items[i].m);
     total += items[i].m;
   }
@@ -255,7 +289,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   multiply(p, b, items, count, scratch, bytes, parallel);
   const std::chrono::duration<double, std::micro> elapsed = std::chrono::steady_clock::now() - begin;
   std::fprintf(stderr, "narrow,gemm,%lldx%lldx%lld,items:%d,%s:%s:%s,%s,threads:%d,%.3f us\n", static_cast<long long>(total),
-               static_cast<long long>(p.n), static_cast<long long>(p.k), count, name(p.a), name(weights_.type()),
+               static_cast<long long>(p.n), static_cast<long long>(weights_.k()), count, name(p.a), name(weights_.type()),
                name(p.spec.c), p.kernel->name, parallel.threads, elapsed.count());
   return {};
 }
@@ -263,7 +297,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
 Status Gemm::run(const GemmArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {
   const Product& p = GemmAccess::product(*this);
   if (p.kernel && !p.verbose && !parallel.for_each && is_whole(p, args)) {
-    if (Status s = check(desc_, weights_.n(), p, args); !s.ok()) return s;
+    if (Status s = check(desc_, weights_.k(), weights_.n(), p, args); !s.ok()) return s;
     if (bytes < whole_scratch_bytes(p, args.m)) return scratch_too_small;
     multiply_whole(p, args);
     return {};
@@ -300,7 +334,7 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
       items[i].a = moved(first.a, a_batch_stride, p.a);
       items[i].c = const_cast<char*>(moved(first.c, c_batch_stride, p.spec.c));
       items[i].residual = moved(first.residual, residual_batch_stride, p.spec.residual);
-      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m;
+      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m * std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
       if (first.a_zero_point) items[i].a_zero_point = first.a_zero_point + at * first.m;
     }
     if (Status s = run_batch(items, filled, scratch, bytes, parallel); !s.ok()) return s;
@@ -314,8 +348,10 @@ GemmInfo Gemm::info() const noexcept {
   GemmInfo info{kernel.name, kernel.tier, ""};
   Tier limit;
   if (machine_tier() == kernel.tier) return info;
-  const Kernel* allowed;
-  if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), weights_.type(), &allowed).ok() &&
+  const Kernel *best, *allowed;
+  if (find_kernel(Cap(machine_tier()), kernel.b, kernel.sums, &best).ok() && best->tier == kernel.tier)
+    info.why_not_better = "the better tiers of this machine have no kernel of their own for these types";
+  else if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), kernel.b, kernel.sums, &allowed).ok() &&
       allowed->tier != kernel.tier)
     info.why_not_better = "the weights are packed for this tier; pack them again for a better one";
   else

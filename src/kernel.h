@@ -19,6 +19,10 @@
 //   panel:  | c0: k0..kr-1 | c1: k0..kr-1 | ...  | c0: kr..2kr-1 | c1 ...
 //
 // so one vector load brings kr values of each of several columns, and the matching kr values of a row are broadcast.
+//
+// Bits (Type::b1) are moved by the byte: wherever k, kr, k_unit or an element is spoken of, it is bytes of eight bits each. The
+// sum of products of +1 and -1 is k - 2 * popcount(a xor b), k in bits. Padding is zero in A as in B, so the xor of it
+// vanishes; a kernel's sums are init - 2 * popcount, and init brings k (EpilogueSpec::offset).
 #pragma once
 
 #include <stddef.h>
@@ -28,21 +32,48 @@
 
 namespace narrow {
 
+/// What zero points the groups of packed weights have.
+enum class ZeroPoints : uint8_t {
+  constant = 0,  ///< one for all, known when A is packed
+  integers = 1,
+  floats = 2,
+};
+
+/// How k is cut into groups with scales of their own. A grouped kernel's operands carry what belongs to the groups:
+///
+///   panel of B   for each group: its k-steps | nr scales | nr zero points (int16 or float, or none)
+///   row of A     k_padded values of s8 | int32 [count] sums over each group times a factor | float [count] scales (or none)
+///
+/// The factor is minus the constant zero point, or -1 where zero points differ. All sections of a row begin at multiples of 4
+/// bytes.
+struct Groups {
+  ptrdiff_t count;  ///< 0: none
+  ptrdiff_t size;   ///< of k; multiple of 8, and k_padded is one too
+  ptrdiff_t k_padded;
+  Type scale;  ///< f32, bf16 or f16
+  ZeroPoints zero_points;
+  bool row_scales;             ///< each row of A has a scale for each group
+  int32_t sum_factor;          ///< of the sums that A carries
+  int32_t b_zero;              ///< what stands for 0 in the panels, where zero points are floats
+  ptrdiff_t a_sums, a_scales;  ///< bytes from the beginning of a row
+};
+
 /// One tile of sums: c[i][j] = init[i][j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
 /// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
 struct TileArgs {
-  const void* a;          ///< first row (or row group, see Geometry::row_group)
-  ptrdiff_t a_stride;     ///< bytes from row to row (or group to group)
-  const void* b;          ///< first panel
-  ptrdiff_t b_stride;     ///< bytes from panel to panel
-  const void* next;     ///< in the first of as many panels: what to bring into the L2 cache meanwhile (more than streaming_rows)
-  ptrdiff_t next_step;  ///< bytes from one k-step's request to the next
+  const void* a;       ///< first row (or row group, see Geometry::row_group)
+  ptrdiff_t a_stride;  ///< bytes from row to row (or group to group)
+  const void* b;       ///< first panel
+  ptrdiff_t b_stride;  ///< bytes from panel to panel
+  const void* next;    ///< in the first of as many panels: what to bring into the L2 cache meanwhile (more than streaming_rows)
+  ptrdiff_t next_step;    ///< bytes from one k-step's request to the next
   ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr
   const int32_t* init;    ///< [rows][panels * nr] initial sums
   ptrdiff_t init_stride;  ///< elements; 0: the same for all rows. Else a last row group is read whole
   int32_t* c;
-  ptrdiff_t c_stride;  ///< elements
-  int cols;            ///< columns to store: (panels - 1) * nr < cols <= panels * nr
+  ptrdiff_t c_stride;              ///< elements
+  int cols;                        ///< columns to store: (panels - 1) * nr < cols <= panels * nr
+  const Groups* groups = nullptr;  ///< grouped kernels: c then holds the bits of float sums, and a and b what Groups says
 };
 using TileFn = void (*)(const TileArgs&);
 
@@ -54,13 +85,14 @@ inline constexpr int streaming_rows = 4;
 
 /// Shape of a kernel's operands and tiles; no literal of it stands anywhere else.
 struct Geometry {
-  Type a;                         ///< element type of packed A: u8, s8 or s16
+  Type a;                         ///< element type of packed A: u8, s8, s16, or b1: bytes of eight bits, and k counts bytes
   int nr;                         ///< columns of a panel
   int kr;                         ///< k of one step
   int k_unit;                     ///< k is padded with zeros to a multiple of this
   int row_group;                  ///< rows interleaved by pack_a, kr values of each in turn (1: plain rows; i8mm: 2)
   int max_panels;                 ///< widest tile, in panels
   int max_rows[max_tile_panels];  ///< tallest tile for each width
+  int b_offset = 0;               ///< grouped kernels: added to s8 weights as they are packed
 };
 
 /// A -> packed rows. The value stored for an integer a is a + offset (see a_offset); for a float a it is quantized per row
@@ -76,6 +108,10 @@ struct PackAArgs {
   int32_t* row_sum;     ///< [rows] sum of the stored values over the real k; null: not wanted
   float* scale;         ///< [rows] out, float sources only: a ~ scale * (stored - zero_point)
   int32_t* zero_point;  ///< [rows] out, float sources only: in terms of stored values
+  // Grouped kernels only, which take no row_sum and give no zero_point:
+  const Groups* groups = nullptr;
+  ptrdiff_t dst_stride = 0;            ///< bytes from row to row
+  const float* group_scale = nullptr;  ///< [rows][groups->count], for integer sources with such scales
 };
 
 /// What pack_a adds to integers of type `src` when the kernel's element type is `packed`: u8 kernels read s8 as a + 128,
@@ -93,7 +129,7 @@ struct PackBArgs {
   int cols;
   void* dst;             ///< first panel
   ptrdiff_t dst_stride;  ///< bytes from panel to panel
-  int32_t* column_sum;   ///< [cols] sum of b over k
+  int32_t* column_sum;   ///< [cols] sum of b over k; not written where B is bits
 };
 
 /// What the epilogue needs to know of a plan; constant over the call.
@@ -107,6 +143,8 @@ struct EpilogueSpec {
   float a_scale;         ///< otherwise
   bool row_zero_point;   ///< rows of A have their own zero points
   int32_t a_zero_point;  ///< otherwise, in terms of stored values
+  int32_t offset;        ///< added to every sum: k where A and B are bits, else 0
+  bool float_sums;       ///< the sums are floats (of groups)
   float slope, lo, hi;
   float residual_scale;
   int32_t residual_zero_point;
@@ -131,7 +169,7 @@ struct ColumnSource {
 
 /// Column parameters of one strip, padded to whole panels with harmless values.
 struct alignas(64) Columns {
-  int32_t init[max_tile_cols];        ///< bias_s32 - a_zero_point * sum (the zero point only where it is the tensor's)
+  int32_t init[max_tile_cols];        ///< bias_s32 + offset - a_zero_point * sum (the zero point only where it is the tensor's)
   int32_t sum[max_tile_cols];         ///< where rows have their own zero points
   int32_t zero_point[max_tile_cols];  ///< where B has zero points
   float scale[max_tile_cols];         ///< see docs/arithmetic.md: a_scale, b_scale and 1 / c_scale folded where allowed
@@ -145,7 +183,7 @@ struct alignas(64) Columns {
 struct EpilogueArgs {
   const EpilogueSpec* spec;
   const Columns* columns;
-  const int32_t* sum;    ///< [rows][sum_stride], whole panels readable
+  const int32_t* sum;    ///< [rows][sum_stride], whole panels readable; floats' bits where spec->float_sums
   ptrdiff_t sum_stride;  ///< elements
   int rows, cols;
   void* c;
@@ -158,11 +196,19 @@ struct EpilogueArgs {
 };
 using EpilogueFn = void (*)(const EpilogueArgs&);
 
+/// What a row needs of the processor beyond its tier.
+enum class Feature : uint8_t { none = 0, vpopcntdq = 1 };
+
+/// What a kernel adds up: integers over all of k, or groups of k in floats.
+enum class Sums : uint8_t { integers = 0, groups = 1 };
+
 /// One kernel: a row of data that dispatch, tests and benchmarks share.
 struct Kernel {
   const char* name;  ///< gemm_<a><b>_<mr>x<nr>x<kr>_<tier>, of its largest tile
   Tier tier;
-  Type b;           ///< type of raw weights it serves
+  Type b;  ///< type of raw weights it serves
+  Sums sums;
+  Feature needs;    ///< a machine without it passes over this row
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
   const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
@@ -172,7 +218,7 @@ struct Kernel {
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
 };
 
-/// What a tier exports: its rows, best first.
+/// What a file of kernels exports: its rows, best first.
 struct KernelTable {
   const Kernel* rows;
   int count;
@@ -197,5 +243,13 @@ KernelTable avx512vnni_kernels();
 KernelTable neon_kernels();
 KernelTable neon_dotprod_kernels();
 KernelTable neon_i8mm_kernels();
+
+KernelTable generic_binary_kernels();
+KernelTable avx2_binary_kernels();
+KernelTable avx512_binary_kernels();
+KernelTable avx512vnni_binary_kernels();
+// Kernels for weights with groups of k.
+KernelTable generic_group_kernels();
+KernelTable avx512vnni_group_kernels();
 
 }  // namespace narrow

@@ -10,46 +10,46 @@ namespace {
 
 struct Entry {
   const char* name;
-  KernelTable (*table)();  ///< null: not in this build
+  KernelTable (*tables[3])();  ///< of int8, of bits, of groups; null: not in this build
 };
 
 // Indexed by Tier.
 constexpr Entry entries[tier_count] = {
-    {"generic", generic_kernels},
+    {"generic", {generic_kernels, generic_binary_kernels, generic_group_kernels}},
 #if NARROW_HAVE_AVX2
-    {"avx2", avx2_kernels},
+    {"avx2", {avx2_kernels, avx2_binary_kernels}},
 #else
-    {"avx2", nullptr},
+    {"avx2", {}},
 #endif
 #if NARROW_HAVE_AVXVNNI
-    {"avxvnni", avxvnni_kernels},
+    {"avxvnni", {avxvnni_kernels}},
 #else
-    {"avxvnni", nullptr},
+    {"avxvnni", {}},
 #endif
 #if NARROW_HAVE_AVX512
-    {"avx512", avx512_kernels},
+    {"avx512", {avx512_kernels, avx512_binary_kernels}},
 #else
-    {"avx512", nullptr},
+    {"avx512", {}},
 #endif
 #if NARROW_HAVE_AVX512VNNI
-    {"avx512vnni", avx512vnni_kernels},
+    {"avx512vnni", {avx512vnni_kernels, avx512vnni_binary_kernels, avx512vnni_group_kernels}},
 #else
-    {"avx512vnni", nullptr},
+    {"avx512vnni", {}},
 #endif
 #if NARROW_HAVE_NEON
-    {"neon", neon_kernels},
+    {"neon", {neon_kernels}},
 #else
-    {"neon", nullptr},
+    {"neon", {}},
 #endif
 #if NARROW_HAVE_NEON_DOTPROD
-    {"neon_dotprod", neon_dotprod_kernels},
+    {"neon_dotprod", {neon_dotprod_kernels}},
 #else
-    {"neon_dotprod", nullptr},
+    {"neon_dotprod", {}},
 #endif
 #if NARROW_HAVE_NEON_I8MM
-    {"neon_i8mm", neon_i8mm_kernels},
+    {"neon_i8mm", {neon_i8mm_kernels}},
 #else
-    {"neon_i8mm", nullptr},
+    {"neon_i8mm", {}},
 #endif
 };
 
@@ -76,7 +76,7 @@ Status tier_from_name(const char* text, Tier* out) noexcept {
 
 bool tier_available(Tier tier) noexcept {
   const auto i = static_cast<unsigned>(tier);
-  return i < tier_count && entries[i].table && cpu().tier[i];
+  return i < tier_count && entries[i].tables[0] && cpu().tier[i];
 }
 
 Status resolve(Cap cap, Tier* out) noexcept {
@@ -116,30 +116,38 @@ Status best_tier(Cap cap, Tier* out) noexcept {
 
 Caches caches() noexcept { return cpu().caches; }
 
-KernelTable kernels(Tier tier) noexcept {
+const Kernel* kernel(Tier tier, int index) noexcept {
   const auto i = static_cast<unsigned>(tier);
-  return i < tier_count && entries[i].table ? entries[i].table() : KernelTable{nullptr, 0};
+  if (i >= tier_count) return nullptr;
+  for (KernelTable (*table)() : entries[i].tables) {
+    if (!table) continue;
+    const KernelTable rows = table();
+    if (index < rows.count) return &rows.rows[index];
+    index -= rows.count;
+  }
+  return nullptr;
 }
 
-Status find_kernel(Cap cap, Type b, const Kernel** out) noexcept {
+bool runs(const Kernel& kernel) noexcept { return kernel.needs == Feature::none || cpu().vpopcntdq; }
+
+Status find_kernel(Cap cap, Type b, Sums sums, const Kernel** out) noexcept {
   Tier limit;
   if (Status s = resolve(cap, &limit); !s.ok()) return s;
   for (int i = best; i >= 0; --i) {
-    if (!admits(limit, static_cast<Tier>(i))) continue;
-    const KernelTable table = kernels(static_cast<Tier>(i));
-    for (int r = 0; r < table.count; ++r)
-      if (table.rows[r].b == b) {
-        *out = &table.rows[r];
+    const auto tier = static_cast<Tier>(i);
+    if (!admits(limit, tier)) continue;
+    for (int r = 0; const Kernel* row = kernel(tier, r); ++r)
+      if (row->b == b && row->sums == sums && runs(*row)) {
+        *out = row;
         return {};
       }
   }
   return {Code::unsupported, "weights: no kernel for this type of weights"};
 }
 
-const Kernel* find_kernel(Tier tier, Type b, std::uint16_t layout) noexcept {
-  const KernelTable table = kernels(tier);
-  for (int r = 0; r < table.count; ++r)
-    if (table.rows[r].b == b && table.rows[r].layout == layout) return &table.rows[r];
+const Kernel* find_kernel(Tier tier, Type b, Sums sums, std::uint16_t layout) noexcept {
+  for (int r = 0; const Kernel* row = kernel(tier, r); ++r)
+    if (row->b == b && row->sums == sums && row->layout == layout) return row;
   return nullptr;
 }
 

@@ -6,14 +6,17 @@
 
 namespace narrow {
 
-/// The rows of one tier; empty where this build does not hold the tier.
-KernelTable kernels(Tier tier) noexcept;
+/// Row `index` of a tier, from 0; null beyond the last, so for every index where this build does not hold the tier.
+const Kernel* kernel(Tier tier, int index) noexcept;
 
-/// The first row of the best tier under the cap that serves raw weights of this type; null if none does.
-Status find_kernel(Cap cap, Type b, const Kernel** out) noexcept;
+/// Whether this machine, if it runs the row's tier, has what the row needs beyond it.
+bool runs(const Kernel& kernel) noexcept;
+
+/// The first row of the best tier under the cap that serves weights of this type, adds them up in this way, and runs here.
+Status find_kernel(Cap cap, Type b, Sums sums, const Kernel** out) noexcept;
 
 /// The row that reads weights packed for this tier and layout; null if this build has none.
-const Kernel* find_kernel(Tier tier, Type b, std::uint16_t layout) noexcept;
+const Kernel* find_kernel(Tier tier, Type b, Sums sums, std::uint16_t layout) noexcept;
 
 /// The best tier that this build and machine have.
 Tier machine_tier() noexcept;

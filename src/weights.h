@@ -1,17 +1,17 @@
 // The packed-weights blob, from inside. One little-endian, position-independent piece of memory:
 //
 //   0            BlobHeader (one cache line or two, checksummed on its own)
-//   sums         int32 [panels * nr]   sum over k of (b - zero_point)
-//   scales       float [1 or panels * nr]
-//   zero points  int32 [1 or panels * nr], absent where all are zero
-//   panels       [panels][panel_stride]; see src/kernel.h
+//   sums         int32 [panels * nr]   sum over k of (b - zero_point); absent where there are groups of k
+//   scales       float [1 or panels * nr]; a 1 where there are groups
+//   zero points  int32 [1 or panels * nr], absent where all are zero, or where there are groups
+//   panels       [panels][panel_stride]; see src/kernel.h; with groups, their scales and zero points are in here
 //
 // Every section begins at a multiple of 64 bytes and is zero-padded. A panel's stride avoids multiples of 4096 bytes: a
 // tile walks up to four panels side by side, and equal addresses modulo 4096 would fight for the same set of the L1 cache.
 #pragma once
 
 #include "narrow/weights.h"
-#include "src/kernel.h"
+#include "src/groups.h"
 
 namespace narrow {
 
@@ -27,8 +27,11 @@ struct BlobHeader {
   std::uint64_t bytes;        ///< of the whole blob
   std::int64_t sum_bound;     ///< no column's sum over k of |b - zero_point| is larger
   std::uint64_t body_hash;    ///< of everything behind the header
+  std::int64_t group_size;    ///< 0: no groups, and the two that follow are 0
+  std::uint8_t group_scale, group_zero_points;
+  std::uint8_t group_reserved[6];
   std::uint64_t header_hash;  ///< of everything above
-  std::uint64_t reserved[6];
+  std::uint64_t reserved[4];
 };
 static_assert(sizeof(BlobHeader) == 128);
 
@@ -37,8 +40,14 @@ struct BlobSections {
   std::size_t sums, scales, zero_points, panels, end;
 };
 
+/// How products with these weights add up.
+inline Sums sums_of(const BlobHeader& h) { return h.group_size ? Sums::groups : Sums::integers; }
+
 struct WeightsAccess {
   static const BlobHeader& header(const Weights& w) { return *static_cast<const BlobHeader*>(w.blob_); }
+  static GroupFormat groups(const BlobHeader& h) {
+    return {h.group_size, static_cast<Type>(h.group_scale), static_cast<ZeroPoints>(h.group_zero_points)};
+  }
   static BlobSections sections(const Weights& w);
   static Status packed_size(const WeightsDesc& desc, const Kernel& kernel, std::size_t* bytes);
   /// Packs for a given kernel, dispatched or not (tests pack for all of them).

@@ -59,7 +59,7 @@ TEST(Isa, TypesHaveNamesAndSizes) {
     const char* text;
     std::size_t bytes;
   } types[] = {{Type::s32, "s32", 4}, {Type::s8, "s8", 1},   {Type::u8, "u8", 1},  {Type::f32, "f32", 4},
-               {Type::bf16, "bf16", 2}, {Type::f16, "f16", 2}, {Type::s16, "s16", 2}};
+               {Type::bf16, "bf16", 2}, {Type::f16, "f16", 2}, {Type::s16, "s16", 2}, {Type::b1, "b1", 1}};
   for (const auto& t : types) {
     EXPECT_STREQ(name(t.type), t.text);
     EXPECT_EQ(size_of(t.type), t.bytes);
@@ -76,9 +76,9 @@ TEST(Isa, GenericIsAlwaysThere) {
   EXPECT_FALSE(tier_available(Tier::avx512) && !tier_available(Tier::avx2));
   // The compiler's own detection. It looks at XGETBV as well.
   EXPECT_EQ(tier_available(Tier::avx2),
-            __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && kernels(Tier::avx2).count != 0);
+            __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && kernel(Tier::avx2, 0) != nullptr);
   EXPECT_EQ(tier_available(Tier::avx512vnni), __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl") &&
-                                                  __builtin_cpu_supports("avx512bw") && kernels(Tier::avx512vnni).count != 0);
+                                                  __builtin_cpu_supports("avx512bw") && kernel(Tier::avx512vnni, 0) != nullptr);
 #elif defined(__aarch64__)
   EXPECT_TRUE(tier_available(Tier::neon));
   EXPECT_FALSE(tier_available(Tier::avx2));

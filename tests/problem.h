@@ -7,8 +7,9 @@
 #include <ostream>
 #include <vector>
 
-#include "src/kernel.h"
+#include "src/bits.h"
 #include "src/gemm.h"
+#include "src/kernel.h"
 #include "src/weights.h"
 #include "tests/guarded.h"
 #include "tests/reference.h"
@@ -17,7 +18,7 @@
 namespace narrow::test {
 
 /// Whether a parameter is given, and for what.
-enum class Given { none, tensor, each };  ///< each: row of A, or column of B or C
+enum class Given { none, tensor, each, group };  ///< each: row of A, or column of B or C; group: of k, of a row of A
 
 enum class Bias { none, s32, f32 };
 
@@ -27,7 +28,7 @@ enum class FloatFill { ordinary, special };  ///< special: with NaN, infinities,
 /// The options of a product. Plain values, so that generators can put any together.
 struct Case {
   std::int64_t m = 1, n = 1, k = 1;
-  Type a = Type::u8;
+  Type a = Type::u8, b = Type::s8;
   Fill a_fill = Fill::random, b_fill = Fill::random;
   FloatFill float_fill = FloatFill::ordinary;
   Dynamic dynamic = Dynamic::symmetric;
@@ -45,16 +46,20 @@ struct Case {
   std::int64_t pad = 0;              ///< elements that every stride is longer than its row
   Edge edge = Edge::back;
   std::uint64_t seed = 1;
+  std::int64_t group = 0;              ///< size of B's groups of k
+  Type group_scale = Type::f32;
+  Type group_zero_point = Type::none;  ///< none: no zero points
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
   auto type = [](Type t) { return t == Type::none ? "none" : name(t); };
-  return out << "m=" << c.m << " n=" << c.n << " k=" << c.k << " a=" << type(c.a) << " fill=" << int(c.a_fill) << ',' << int(c.b_fill)
+  return out << "m=" << c.m << " n=" << c.n << " k=" << c.k << " a=" << type(c.a) << " b=" << type(c.b) << " fill=" << int(c.a_fill) << ',' << int(c.b_fill)
              << ',' << int(c.float_fill) << " dynamic=" << int(c.dynamic) << " order=" << (c.order == Order::nk ? "nk" : "kn")
              << " zero_points=" << int(c.a_zero_point) << ',' << int(c.b_zero_point) << " scales=" << int(c.a_scale) << ','
              << int(c.b_scale) << " c=" << type(c.c) << " bias=" << int(c.bias) << " accumulate=" << c.accumulate
              << " residual=" << type(c.residual) << (c.residual_is_c ? "(C)" : "") << " activation=" << int(c.activation)
-             << " requantize=" << int(c.requantize) << ',' << int(c.multiplier) << " pad=" << c.pad << " edge=" << int(c.edge)
+             << " requantize=" << int(c.requantize) << ',' << int(c.multiplier) << " group=" << c.group
+             << ',' << type(c.group_scale) << ',' << type(c.group_zero_point) << " pad=" << c.pad << " edge=" << int(c.edge)
              << " seed=" << c.seed;
 }
 
@@ -114,6 +119,7 @@ class Problem {
     g.c = c_.data() + skip * c_stride_ * static_cast<std::int64_t>(size_of(case_.c));
     g.c_stride = c_stride_;
     if (case_.a_scale == Given::each) g.a_scale = a_scale_.as<float>() + skip;
+    if (case_.a_scale == Given::group && !is_float(case_.a)) g.a_scale = a_scale_.as<float>() + skip * group_count(weights_);
     if (case_.a_zero_point == Given::each) g.a_zero_point = a_zero_point_.as<std::int32_t>() + skip;
     if (case_.residual != Type::none) {
       const Guarded& r = case_.residual_is_c ? c_ : residual_;
@@ -263,6 +269,7 @@ class Problem {
   /// `count` values of an element type, in a layout that is drawn whole: padding is data like any other.
   Guarded draw_elements(Type type, std::size_t count, Fill fill) {
     switch (type) {
+      case Type::b1:
       case Type::u8: return draw_array<std::uint8_t>(count, [&] { return draw<std::uint8_t>(rng_, fill); });
       case Type::s8: return draw_array<std::int8_t>(count, [&] { return draw<std::int8_t>(rng_, fill); });
       case Type::s32: return draw_array<std::int32_t>(count, [&] { return draw<std::int32_t>(rng_, fill); });
@@ -273,19 +280,39 @@ class Problem {
 
   /// About the size of y, so that outputs neither vanish nor all saturate.
   double magnitude() const {
-    const double a = is_float(case_.a) ? 4.0 : 150.0 * (case_.a_scale == Given::none ? 1.0 : 1e-2);
-    const double b = 75.0 * (case_.b_scale == Given::none ? 1.0 : 1e-2);
+    const double a = is_float(case_.a) ? 4.0 : (case_.a == Type::b1 ? 1.0 : 150.0) * (case_.a_scale == Given::none ? 1.0 : 1e-2);
+    const double b = (case_.b == Type::b1 ? 1.0 : is_4bit(case_.b) ? 5.0 : 75.0) *
+                     (case_.b_scale == Given::none && case_.group == 0 ? 1.0 : 1e-2);
     return a * b * std::sqrt(static_cast<double>(case_.k + 1));
   }
 
+  /// Rows of bits end with zeros.
+  void clear_padding(Guarded& bits, std::int64_t rows, std::int64_t stride) {
+    bits.make_writable();
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t p = case_.k; p < 8 * bit_row_bytes(case_.k); ++p)
+        bits.data()[i * stride + p / 8] &= static_cast<unsigned char>(~(1u << (p % 8)));
+    bits.make_read_only();
+  }
+
   void draw_weights() {
-    const std::int64_t rows = case_.order == Order::nk ? case_.n : case_.k, cols = case_.order == Order::nk ? case_.k : case_.n;
+    const std::int64_t k = elements_of(case_.b, case_.k);
+    const std::int64_t rows = case_.order == Order::nk ? case_.n : k, cols = case_.order == Order::nk ? k : case_.n;
+    weights_.type = case_.b;
     weights_.k = case_.k;
     weights_.n = case_.n;
     weights_.order = case_.order;
     weights_.stride = case_.pad != 0 ? cols + case_.pad : 0;
-    b_ = draw_elements(Type::s8, matrix_elements(rows, cols, cols + case_.pad), case_.b_fill);
+    if (is_4bit(case_.b)) {  // rows of whole bytes
+      const std::int64_t bytes = (cols + 1) / 2 + case_.pad;
+      weights_.stride = case_.pad != 0 ? 2 * bytes : 0;
+      b_ = draw_elements(Type::u8, matrix_elements(rows, (cols + 1) / 2, bytes), case_.b_fill);
+    } else {
+      b_ = draw_elements(case_.b, matrix_elements(rows, cols, cols + case_.pad), case_.b_fill);
+    }
+    if (case_.b == Type::b1) clear_padding(b_, rows, cols + case_.pad);
     weights_.data = b_.data();
+    if (case_.group != 0) return draw_groups();
     weights_.scale_per = per(case_.b_scale, Per::column);
     weights_.zero_point_per = per(case_.b_zero_point, Per::column);
     const auto count = [&](Given given) { return given == Given::each ? static_cast<std::size_t>(case_.n) : std::size_t{1}; };
@@ -299,21 +326,51 @@ class Problem {
     }
   }
 
+  void draw_groups() {
+    GroupsDesc& g = weights_.groups;
+    g.size = case_.group;
+    g.scale_type = case_.group_scale;
+    const std::int64_t count = group_count(weights_), rows = case_.order == Order::nk ? case_.n : count;
+    const auto values = static_cast<std::size_t>(case_.n * count);
+    auto draw_floats = [&](Type type, double lo, double hi) {
+      if (type == Type::f32) return draw_array<float>(values, [&] { return static_cast<float>(rng_.real(lo, hi)); });
+      return draw_array<std::uint16_t>(values, [&] { return encode16(static_cast<float>(rng_.real(lo, hi)), format_of(type)); });
+    };
+    b_scale_ = draw_floats(g.scale_type, -2e-2, 2e-2);
+    g.scale = b_scale_.data();
+    if (case_.group_zero_point == Type::none) return;
+    g.zero_point_type = case_.group_zero_point;
+    if (is_float(g.zero_point_type)) {
+      b_zero_point_ = draw_floats(g.zero_point_type, -9, 20);
+    } else if (is_4bit(g.zero_point_type)) {
+      const std::int64_t row_bytes = ((case_.order == Order::nk ? count : case_.n) + 1) / 2;
+      b_zero_point_ = draw_elements(Type::u8, static_cast<std::size_t>(rows * row_bytes), Fill::random);
+    } else {
+      const std::int64_t lo = case_.b == Type::u4 ? 0 : case_.b == Type::s4 ? -8 : -128;
+      b_zero_point_ = draw_array<std::uint8_t>(values, [&] { return static_cast<std::uint8_t>(rng_.between(lo, lo == -128 ? 127 : lo + 15)); });
+    }
+    g.zero_point = b_zero_point_.data();
+  }
+
   std::int32_t draw_zero_point(Type type) {
     const Range range = range_of(type);
     return rng_.one_in(4) ? range.lo : rng_.one_in(4) ? range.hi : static_cast<std::int32_t>(rng_.between(range.lo, range.hi));
   }
 
   void draw_a() {
-    a_stride_ = case_.k + case_.pad;
-    a_ = draw_elements(case_.a, matrix_elements(case_.m, case_.k, a_stride_), case_.a_fill);
+    const std::int64_t k = elements_of(case_.a, case_.k);
+    a_stride_ = k + case_.pad;
+    a_ = draw_elements(case_.a, matrix_elements(case_.m, k, a_stride_), case_.a_fill);
+    if (case_.a == Type::b1) clear_padding(a_, case_.m, a_stride_);
     desc_.a = case_.a;
     desc_.dynamic = case_.dynamic;
     const auto rows = static_cast<std::size_t>(case_.m);
-    desc_.a_scale_per = per(case_.a_scale, Per::row);
+    desc_.a_scale_per = case_.a_scale == Given::group ? Per::group : per(case_.a_scale, Per::row);
     if (case_.a_scale == Given::tensor) desc_.a_scale = static_cast<float>(rng_.real(1e-3, 2e-2));
     if (case_.a_scale == Given::each)
       a_scale_ = draw_array<float>(rows, [&] { return static_cast<float>(rng_.real(1e-3, 2e-2)); });
+    if (case_.a_scale == Given::group && !is_float(case_.a))
+      a_scale_ = draw_array<float>(rows * static_cast<std::size_t>(group_count(weights_)), [&] { return static_cast<float>(rng_.real(1e-3, 2e-2)); });
     desc_.a_zero_point_per = per(case_.a_zero_point, Per::row);
     if (case_.a_zero_point == Given::tensor) desc_.a_zero_point = draw_zero_point(case_.a);
     if (case_.a_zero_point == Given::each)
@@ -354,7 +411,7 @@ class Problem {
       multiplier_ = draw_array<std::int32_t>(
           count, [&] { return static_cast<std::int32_t>(rng_.between(std::int64_t{1} << 30, (std::int64_t{1} << 31) - 1)); });
       shift_ = draw_array<std::int32_t>(
-          count, [&] { return static_cast<std::int32_t>(rng_.one_in(8) ? rng_.between(1, 62) : rng_.between(36, 44)); });
+          count, [&] { return static_cast<std::int32_t>(rng_.one_in(8) ? rng_.between(1, 62) : case_.b == Type::b1 ? rng_.between(30, 33) : rng_.between(36, 44)); });
       desc_.multiplier = multiplier_.as<std::int32_t>();
       desc_.shift = shift_.as<std::int32_t>();
       desc_.multiplier_per = per(case_.multiplier, Per::column);

@@ -6,26 +6,46 @@
 #include <vector>
 
 #include "narrow/narrow.h"
+#include "tests/reference_groups.h"
 #include "tests/reference_quantize.h"
 
 namespace narrow::test {
+
+/// What bit i of the row at `bytes` bytes from p stands for.
+inline std::int32_t sign(const void* p, std::int64_t bytes, std::int64_t i) {
+  return static_cast<const unsigned char*>(p)[bytes + i / 8] >> (i % 8) & 1 ? 1 : -1;
+}
 
 /// The integers of one row of A with the scale and zero point that give them meaning.
 struct ReferenceRow {
   std::vector<std::int32_t> q;
   float scale = 1;
   std::int32_t zero_point = 0;
+  std::vector<float> group_scale;  ///< where each group has its own
 };
 
-inline ReferenceRow reference_row(const GemmDesc& d, const GemmArgs& args, std::int64_t k, std::int64_t i) {
+inline ReferenceRow reference_row(const GemmDesc& d, const WeightsDesc& w, const GemmArgs& args, std::int64_t i) {
+  const std::int64_t k = w.k;
   ReferenceRow row;
   row.q.resize(static_cast<std::size_t>(k));
-  if (is_float(d.a)) {
+  if (d.a_scale_per == Per::group) {
+    for (std::int64_t g = 0; g < group_count(w); ++g) {
+      const std::int64_t first = g * w.groups.size, count = std::min(w.groups.size, k - first);
+      std::vector<float> x(static_cast<std::size_t>(count));
+      for (std::int64_t p = 0; p < count; ++p) x[p] = load(args.a, d.a, i * args.a_stride + first + p);
+      std::vector<std::int32_t> q(x.begin(), x.end());
+      float scale = is_float(d.a) ? 0 : args.a_scale[i * group_count(w) + g];
+      if (is_float(d.a)) quantize_row(x, Dynamic::symmetric, q, &scale, &row.zero_point);
+      std::copy(q.begin(), q.end(), row.q.begin() + first);
+      row.group_scale.push_back(scale);
+    }
+  } else if (is_float(d.a)) {
     std::vector<float> x(static_cast<std::size_t>(k));
     for (std::int64_t p = 0; p < k; ++p) x[p] = load(args.a, d.a, i * args.a_stride + p);
     quantize_row(x, d.dynamic, row.q, &row.scale, &row.zero_point);
   } else {
-    for (std::int64_t p = 0; p < k; ++p) row.q[p] = static_cast<std::int32_t>(load(args.a, d.a, i * args.a_stride + p));
+    for (std::int64_t p = 0; p < k; ++p)
+      row.q[p] = d.a == Type::b1 ? sign(args.a, i * args.a_stride, p) : static_cast<std::int32_t>(load(args.a, d.a, i * args.a_stride + p));
     row.scale = d.a_scale_per == Per::row ? args.a_scale[i] : d.a_scale;
     row.zero_point = d.a_zero_point_per == Per::row ? args.a_zero_point[i] : d.a_zero_point;
   }
@@ -33,6 +53,7 @@ inline ReferenceRow reference_row(const GemmDesc& d, const GemmArgs& args, std::
 }
 
 inline std::int32_t weight(const WeightsDesc& w, std::int64_t k, std::int64_t j) {
+  if (w.type == Type::b1) return sign(w.data, j * (w.stride != 0 ? w.stride : bit_row_bytes(w.k)), k);
   const std::int64_t stride = w.stride != 0 ? w.stride : w.order == Order::nk ? w.k : w.n;
   return static_cast<const std::int8_t*>(w.data)[w.order == Order::nk ? j * stride + k : k * stride + j];
 }
@@ -47,13 +68,14 @@ inline constexpr float max_float = std::numeric_limits<float>::max();
 
 /// C of one product, in place: C is read where it is accumulated into, and only the m x n elements are written.
 inline void reference_gemm(const GemmDesc& d, const WeightsDesc& w, const GemmArgs& args) {
-  const bool row_scales = is_float(d.a) || d.a_scale_per == Per::row;
+  const bool grouped = w.groups.size != 0, group_scales = d.a_scale_per == Per::group;
+  const bool row_scales = !group_scales && (is_float(d.a) || d.a_scale_per == Per::row);
   std::vector<std::int32_t> b(static_cast<std::size_t>(w.k * w.n));  // [n][k], zero points taken off
   for (std::int64_t j = 0; j < w.n; ++j)
-    for (std::int64_t p = 0; p < w.k; ++p) b[j * w.k + p] = weight(w, p, j) - weight_zero_point(w, j);
+    for (std::int64_t p = 0; p < w.k && !grouped; ++p) b[j * w.k + p] = weight(w, p, j) - weight_zero_point(w, j);
 
   for (std::int64_t i = 0; i < args.m; ++i) {
-    ReferenceRow row = reference_row(d, args, w.k, i);
+    ReferenceRow row = reference_row(d, w, args, i);
     for (std::int32_t& q : row.q) q -= row.zero_point;
     for (std::int64_t j = 0; j < w.n; ++j) {
       std::int64_t sum = d.bias_s32 != nullptr ? d.bias_s32[j] : 0;
@@ -77,11 +99,14 @@ inline void reference_gemm(const GemmDesc& d, const WeightsDesc& w, const GemmAr
       // Where everything after it commutes with a positive factor, 1 / c_scale goes into scale and bias.
       const bool folded = quantized && d.residual == Type::none && d.activation != Activation::gelu && d.activation != Activation::silu;
       const float inverse = 1.0f / d.c_scale;
-      float scale = row_scales ? weight_scale(w, j) : d.a_scale * weight_scale(w, j);
+      float scale = grouped ? 1.0f : weight_scale(w, j);
+      if (!row_scales && !group_scales) scale = d.a_scale * scale;
       float bias = d.bias_f32 != nullptr ? d.bias_f32[j] : 0.0f;
       if (folded) scale = scale * inverse, bias = bias * inverse;
       scale = std::min(std::max(scale, -max_float), max_float);
       float y = static_cast<float>(sum);
+      if (grouped)
+        y = reference_group_sum(w, row.q, group_scales, [&](std::int64_t g) { return row.group_scale[static_cast<std::size_t>(g)]; }, j);
       if (row_scales) y = y * row.scale;
       y = std::fmaf(y, scale, bias);
       if (d.accumulate) y = y + load(args.c, d.c, at);

@@ -26,10 +26,11 @@ inline std::vector<Tier> available_tiers() {
   return tiers;
 }
 
-inline std::vector<const Kernel*> rows_of(Tier tier) {
+/// A tier's rows for one type of weights, as far as this machine has what they need beyond the tier.
+inline std::vector<const Kernel*> rows_of(Tier tier, Type b = Type::s8, Sums sums = Sums::integers) {
   std::vector<const Kernel*> rows;
-  const KernelTable table = kernels(tier);
-  for (int i = 0; i < table.count; ++i) rows.push_back(&table.rows[i]);
+  for (int i = 0; const Kernel* row = kernel(tier, i); ++i)
+    if (row->b == b && row->sums == sums && runs(*row)) rows.push_back(row);
   return rows;
 }
 

@@ -19,7 +19,7 @@ enum class Requantize : std::uint8_t {
   fixed_point = 1,
 };
 
-/// Everything about a product but its data and m. With
+/// Everything about a product but its data and m. (For weights with groups of k see below.) With
 ///   sum[i,j] = sum over k of (a[i,k] - a_zero_point_i) * (b[k,j] - b_zero_point_j)   (+ bias[j] if s32), exact in int32,
 ///   y = fma(float(sum), a_scale * b_scale_j, bias[j])            (bias 0 unless f32; fma(float(sum) * a_scale_i, b_scale_j,
 ///                                                                 bias[j]) where rows have their own scales)
@@ -27,16 +27,23 @@ enum class Requantize : std::uint8_t {
 /// the output is sum (s32), y (f32, bf16, f16, rounded to nearest even) or y requantized (s8, u8). docs/arithmetic.md gives
 /// each step to the last rounding; every tier, thread count and m yields the same bits.
 ///
+/// Weights with groups of k (WeightsDesc::groups) take A as s8 with zero point 0, or floats quantized symmetrically, and give
+/// every output but s32 and fixed_point, without an s32 bias. With the sum I_g of a group, exact in int32, in the place of
+/// float(sum) stands
+///   F = 0;  F = fma(float(I_g), b_scale[g,j], F) for g = 0, 1, ...;  I_g = sum over the group of a[i,k] * (b[k,j] - b_zero_point[g,j])
+/// and the b_scale_j that follow are 1. docs/arithmetic.md has the variants.
+///
 /// Pointers must outlive the plan. Everything is checked when the plan is made.
 struct GemmDesc {
   // A
-  Type a = Type::u8;                   ///< u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in (and then the
+  Type a = Type::u8;                   ///< b1 with b1 weights; with others u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in (and then the
                                        ///< scales and zero points below are not used).
   Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.
-  Per a_scale_per = Per::tensor;       ///< Integer A: tensor (a_scale) or row (GemmArgs::a_scale).
+  Per a_scale_per = Per::tensor;       ///< Integer A: tensor (a_scale) or row (GemmArgs::a_scale). With weights in groups also
+                                       ///< group: one scale for each row and group; a float A is then quantized group by group.
   float a_scale = 1.0f;                ///< Finite.
   Per a_zero_point_per = Per::tensor;  ///< Integer A: tensor (a_zero_point) or row (GemmArgs::a_zero_point).
-  std::int32_t a_zero_point = 0;       ///< In the range of a's type.
+  std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1.
 
   // C
   Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8.
@@ -60,7 +67,7 @@ struct GemmDesc {
   Cap cap;  ///< The plan may use the tiers under this cap (and only kernels that read the layout of the weights).
 };
 
-/// One product's data. Strides are in elements and at least as long as a row; rows may be padded, never overlap in C.
+/// One product's data. Strides are in elements (b1: bytes) and at least as long as a row; rows may be padded, never overlap in C.
 /// What lies between two rows of A may be read (never beyond the last row's end) and does not matter; in C it is left alone.
 struct GemmArgs {
   std::int64_t m = 0;  ///< Rows of A and C, from 0.
@@ -68,7 +75,7 @@ struct GemmArgs {
   std::int64_t a_stride = 0;
   void* c = nullptr;
   std::int64_t c_stride = 0;
-  const float* a_scale = nullptr;              ///< [m] where a_scale_per is row, finite.
+  const float* a_scale = nullptr;              ///< [m] where a_scale_per is row, [m][groups] where it is group; finite.
   const std::int32_t* a_zero_point = nullptr;  ///< [m] where a_zero_point_per is row, in the range of a's type.
   const void* residual = nullptr;              ///< [m,n]; may be C itself where the types are the same.
   std::int64_t residual_stride = 0;
@@ -117,7 +124,7 @@ class Gemm {
   friend struct GemmAccess;
   GemmDesc desc_;
   Weights weights_;
-  alignas(8) unsigned char state_[256] = {};  ///< what run would otherwise derive anew (src/driver.h)
+  alignas(8) unsigned char state_[320] = {};  ///< what run would otherwise derive anew (src/driver.h)
 };
 
 /// One shot: plan and run. For calls that happen once; costs the plan's checks each time.

@@ -23,11 +23,18 @@ enum class Type : std::uint8_t {
   bf16 = 5,  ///< The upper half of an f32; conversions round to nearest, ties to even; NaN stays NaN.
   f16 = 6,   ///< IEEE 754 binary16; conversions round to nearest, ties to even.
   s16 = 7,
+  b1 = 8,    ///< One bit: 1 stands for +1, 0 for -1. Where bits are stored, an element is a byte of eight (see below).
+  s4 = 9,    ///< Two's complement, -8..7; two in a byte, the low nibble first.
+  u4 = 10,   ///< 0..15; likewise.
 };
+
+/// Bits in memory. A row of k bits is bit_row_bytes(k) bytes, whole 32-bit words: bit i of the row is bit i % 8 (1 << i % 8) of
+/// byte i / 8, and the bits from k to the end of the last word are 0. No alignment is needed. Strides count bytes.
+constexpr std::int64_t bit_row_bytes(std::int64_t k) noexcept { return (k + 31) / 32 * 4; }
 
 /// "s8", "f32", ...
 NARROW_API const char* name(Type type) noexcept;
-/// Bytes of one element; 0 for none.
+/// Bytes of one element (for b1: of eight); 0 for none, s4 and u4.
 constexpr std::size_t size_of(Type type) noexcept {
   switch (type) {
     case Type::s32:
@@ -36,13 +43,15 @@ constexpr std::size_t size_of(Type type) noexcept {
     case Type::f16:
     case Type::s16: return 2;
     case Type::s8:
-    case Type::u8: return 1;
+    case Type::u8:
+    case Type::b1: return 1;
     default: return 0;
   }
 }
 
-/// Whether a parameter is one value for the whole matrix, or one for each row of A, or for each column of B.
-enum class Per : std::uint8_t { tensor = 0, row = 1, column = 2 };
+/// Whether a parameter is one value for the whole matrix, or one for each row of A, or for each column of B, or for each group
+/// of k of a row or column.
+enum class Per : std::uint8_t { tensor = 0, row = 1, column = 2, group = 3 };
 
 /// How raw weights B[k,n] lie in memory: `kn` has the n values of one k side by side, `nk` the k values of one column.
 enum class Order : std::uint8_t { kn = 0, nk = 1 };

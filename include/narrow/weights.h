@@ -8,19 +8,36 @@
 
 namespace narrow {
 
+/// Scales and zero points for groups of k: group g of column n is the k in [g * size, (g + 1) * size); the last one may be short.
+/// With count = (k + size - 1) / size groups, the values of Order::nk lie as [n][count] (the groups of a column side by side),
+/// those of Order::kn as [count][n].
+struct GroupsDesc {
+  std::int64_t size = 0;         ///< A multiple of 8; 0: the weights have no groups.
+  const void* scale = nullptr;   ///< Finite; never null where there are groups.
+  Type scale_type = Type::f32;   ///< f32, bf16 or f16. Packed as they are given: 16 bits are read faster than 32.
+  const void* zero_point = nullptr;  ///< Null: 0 for s8 and s4, 8 for u4.
+  /// u8 (values in the range of the weights; as s8 for s8 and s4 weights), u4 or s4 (two in a byte, each row of the array beginning
+  /// with a byte of its own), or f32, bf16, f16 (finite): then real = scale * b - (scale * zero_point), the product
+  /// rounded to f32.
+  Type zero_point_type = Type::u8;
+};
+
 /// Raw weights B[k,n] and their quantization: real(k,n) = scale * (b[k,n] - zero_point), with scale and zero point of
-/// the tensor or of column n.
+/// the tensor or of column n, or of a group of k of column n.
 struct WeightsDesc {
-  Type type = Type::s8;       ///< s8, the whole range, -128 included.
+  Type type = Type::s8;       ///< s8, the whole range, -128 included; b1, +1 and -1 as bits (see bit_row_bytes); with groups also
+                              ///< s4 and u4.
   std::int64_t k = 0, n = 0;  ///< From 0; an empty B packs, and gives an empty (n = 0) or a zero (k = 0) product.
-  Order order = Order::nk;
+  Order order = Order::nk;    ///< For b1 only nk.
   const void* data = nullptr;
-  std::int64_t stride = 0;  ///< Elements from one row of that order to the next; 0 means dense (k for nk, n for kn).
+  std::int64_t stride = 0;  ///< Elements (b1: bytes) from one row of that order to the next; 0 means dense. For s4 and u4 an even
+                            ///< number: each row begins with a byte of its own.
 
   const float* scale = nullptr;  ///< Finite, 1 or n values; null means 1.
   Per scale_per = Per::tensor;   ///< tensor or column.
-  const std::int32_t* zero_point = nullptr;  ///< -128..127, 1 or n values; null means 0.
+  const std::int32_t* zero_point = nullptr;  ///< -128..127, 1 or n values; null means 0. None for b1.
   Per zero_point_per = Per::tensor;          ///< tensor or column.
+  GroupsDesc groups;                         ///< With groups, the four above are not used.
 
   Cap cap;  ///< The panels are laid out for the best available tier under this cap.
 };
@@ -65,7 +82,7 @@ class Weights {
 };
 
 /// The largest k for which every product of full-range operands of these types is exact in int32, zero points included:
-/// a is u8 or s8 (0 for other types; a float A is quantized to one of these), b is s8; `zero_points` says whether either side has one. Longer k is accepted all the same
+/// a is u8 or s8 (a float A is quantized to one of these) and b is s8, or both are b1 (0 for other types); `zero_points` says whether either side has one. Longer k is accepted all the same
 /// where the packed values prove that no sum can leave int32 (the largest column sum of |b - zero_point| is kept in the
 /// blob), and refused with Code::overflow elsewhere.
 NARROW_API std::int64_t max_k(Type a, Type b, bool zero_points) noexcept;

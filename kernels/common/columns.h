@@ -40,7 +40,8 @@ template <class S>
 NARROW_INLINE void prepare_sums(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns) {
   using I = typename S::I;
   const auto as_is = [](I x) NARROW_LAMBDA { return x; };
-  for_columns<S>(source.bias_s32, 1, cols, columns->init, as_is);
+  const I offset = S::broadcast(spec.offset);
+  for_columns<S>(source.bias_s32, 1, cols, columns->init, [&](I x) NARROW_LAMBDA { return S::add(x, offset); });
   if (spec.row_zero_point || spec.a_zero_point) for_columns<S>(source.sum, 1, cols, columns->sum, as_is);
   if (!spec.row_zero_point && spec.a_zero_point) {
     const I a_zero_point = S::broadcast(spec.a_zero_point);

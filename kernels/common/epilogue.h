@@ -103,7 +103,10 @@ NARROW_INLINE void dequantize(const EpilogueArgs& args, int i, int j, const type
                               const typename S::F (&bias)[vectors], typename S::F (&y)[vectors]) {
   typename S::I sum[vectors];
   load_sums<S, general>(args, i, j, sum);
-  unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = S::to_float(sum[v]); });
+  if (general && args.spec->float_sums)
+    unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = S::from_bits(sum[v]); });
+  else
+    unroll<vectors>([&](auto v) NARROW_LAMBDA { y[v] = S::to_float(sum[v]); });
   if constexpr (general) {
     if (args.spec->row_scale) {
       const typename S::F row_scale = S::broadcast(args.a_scale[i]);
@@ -145,7 +148,7 @@ NARROW_INLINE void add_residual(const EpilogueArgs& args, int i, int j, int coun
 
 inline bool is_general(const EpilogueArgs& args) {
   const EpilogueSpec& spec = *args.spec;
-  return spec.row_scale || spec.row_zero_point || spec.accumulate || spec.residual != Type::none ||
+  return spec.float_sums || spec.row_scale || spec.row_zero_point || spec.accumulate || spec.residual != Type::none ||
          args.columns->has_zero_point;
 }
 

@@ -13,11 +13,13 @@ template <class Isa>
 constexpr Tiles<Isa> tiles;
 
 template <class Isa, class Simd>
-constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare, decltype(Kernel::epilogue) epilogue,
-                             uint16_t layout = 1) {
+constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
+                             decltype(Kernel::epilogue) epilogue, uint16_t layout = 1) {
   return {.name = name,
           .tier = tier,
           .b = Type::s8,
+          .sums = Sums::integers,
+          .needs = Feature::none,
           .layout = layout,
           .geometry = Isa::geometry,
           .run = tiles<Isa>.run,

@@ -56,6 +56,7 @@ NARROW_INLINE void interleave(const int8_t* src, ptrdiff_t stride, int8_t* dst, 
   round(std::integral_constant<int, 1>{});
   round(std::integral_constant<int, 2>{});
   round(std::integral_constant<int, 4>{});
+  round(std::integral_constant<int, 8>{});
   unroll<rows>([&](auto i) NARROW_LAMBDA { memcpy(dst + i * dst_stride, &row[i], width); });
 }
 
@@ -123,9 +124,9 @@ void sum_columns(const int8_t* panel, ptrdiff_t k_padded, int cols, int32_t* sum
   memcpy(sum, total, sizeof(int32_t) * cols);
 }
 
-template <class Isa>
-void pack_b(const PackBArgs& args) {
-  constexpr int nr = Isa::geometry.nr, kr = Isa::geometry.kr;
+/// Panels of columns of bytes.
+template <int nr, int kr>
+void pack_panels(const PackBArgs& args) {
   const ptrdiff_t k_stride = args.order == Order::nk ? 1 : args.stride;
   const ptrdiff_t n_stride = args.order == Order::nk ? args.stride : 1;
   const ptrdiff_t steps = args.k_padded / kr, whole_steps = args.k / kr;
@@ -143,8 +144,16 @@ void pack_b(const PackBArgs& args) {
           const ptrdiff_t k = s * kr + i;
           dst[(s * nr + c) * kr + i] = k < args.k && c < cols ? src[k * k_stride + c * n_stride] : int8_t{0};
         }
-    sum_columns<Isa>(dst, args.k_padded, cols, args.column_sum + first);
   }
+}
+
+template <class Isa>
+void pack_b(const PackBArgs& args) {
+  constexpr int nr = Isa::geometry.nr;
+  pack_panels<nr, Isa::geometry.kr>(args);
+  for (int first = 0; first < args.cols; first += nr)
+    sum_columns<Isa>(static_cast<const int8_t*>(args.dst) + first / nr * args.dst_stride, args.k_padded,
+                     args.cols - first < nr ? args.cols - first : nr, args.column_sum + first);
 }
 
 }  // namespace

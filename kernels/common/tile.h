@@ -22,6 +22,8 @@
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
+//   finish(acc, init)         only where the sums are not init + acc as load_acc began it: the sums to store, from the
+//                             accumulator and the columns' initial sums in memory
 //   output<row>(acc[vectors], v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
 //                             vector v of a row of the group
 #pragma once
@@ -70,6 +72,8 @@ void tile(const TileArgs& args) {
   // Copies, because for all the compiler knows a store to C could change the arguments.
   const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride, next_step = args.next_step;
   int32_t* c = args.c;
+  const int32_t* init = args.init;
+  const ptrdiff_t init_stride = args.init_stride;
   const int cols = args.cols;
   const bool whole = cols == panels * nr;
 
@@ -128,6 +132,7 @@ void tile(const TileArgs& args) {
           sum = acc[0][r][p][v];
         else
           sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
+        if constexpr (requires { &Isa::finish; }) sum = Isa::finish(sum, init + r * init_stride + first);
         if (p < panels - 1 || whole || cols >= first + Isa::lanes)
           Isa::store(c + first, sum);
         else if (cols > first)

@@ -14,9 +14,8 @@ namespace {
 /// f(0) ... f(N - 1), each index a std::integral_constant.
 template <int N, class F>
 constexpr NARROW_INLINE void unroll(F&& f) {
-  [&]<int... I>(std::integer_sequence<int, I...>) NARROW_LAMBDA {
-    (f(std::integral_constant<int, I>{}), ...);
-  }(std::make_integer_sequence<int, N>{});
+  [&]<int... I>(std::integer_sequence<int, I...>) NARROW_LAMBDA { (f(std::integral_constant<int, I>{}), ...); }
+  (std::make_integer_sequence<int, N>{});
 }
 
 }  // namespace

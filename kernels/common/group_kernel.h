@@ -1,0 +1,31 @@
+// Makes the row of a kernel for weights with groups of k (see group_tile.h).
+#pragma once
+
+#include "kernels/common/group_tile.h"
+#include "kernels/common/pack_group_a.h"
+
+namespace narrow {
+namespace {
+
+template <class Isa, class S>
+constexpr GroupTiles<Isa, S> group_tiles;
+
+template <class Isa, class S>
+constexpr Kernel group_kernel(const char* name, Tier tier, Type b, decltype(Kernel::prepare) prepare,
+                              decltype(Kernel::epilogue) epilogue, uint16_t layout = 1) {
+  return {.name = name,
+          .tier = tier,
+          .b = b,
+          .sums = Sums::groups,
+          .needs = Feature::none,
+          .layout = layout,
+          .geometry = Isa::geometry,
+          .run = group_tiles<Isa, S>.run,
+          .pack_a = pack_group_a<S>,
+          .pack_b = nullptr,
+          .prepare = prepare,
+          .epilogue = epilogue};
+}
+
+}  // namespace
+}  // namespace narrow

@@ -1,0 +1,167 @@
+// The loop of the kernels for weights with groups of k, for all tiers: one template over an instruction set `Isa`, its tier's
+// vectors `S` (see simd.h), and the number of rows. A tile is one panel wide.
+//
+//   for each group     acc[row][vector] = zero point's share        a broadcast of what pack_a has left with the row
+//     for each k-step    acc += a[row] * b[vector]                  B as unsigned, straight from the nibbles
+//     sum[row][vector] = fma(float(acc), scale[vector], sum[row][vector])
+//
+// The sums of a group are exact integers, and the groups are folded in ascending order, so no tile shape changes a bit.
+//
+// Weights of 4 bits are packed in pairs of k-steps: the low nibbles of a byte vector are one step, the high ones the next.
+// Taking them apart costs a shift and two ands for two steps of all rows, on ports that the dots leave free; so B is never
+// unpacked in memory, neither for one row nor for a thousand. Nibbles are read as unsigned, 0..15, because then nothing but the
+// and is needed; that a zero point z (8 for signed weights) is taken off every weight, adds -z * (sum of a over the group) to a
+// sum, which is where its accumulator starts.
+//
+// Isa provides (besides geometry):
+//   Acc, A, B                  registers: S::width int32 sums, a broadcast of kr values of A, as many columns of B
+//   unit_steps, unit_bytes     k-steps that are packed together, and their bytes in a panel
+//   in_flight                  independent accumulators wanted
+//   load_a(p), zero(), from(S::I), to_int(Acc) -> S::I
+//   load_b<step>(p, v)         vector v of a step of the unit at p
+//   dot(acc&, b, a)
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/common/float16.h"
+#include "kernels/common/tile.h"
+
+namespace narrow {
+namespace {
+
+/// How far ahead of the loads a tile of few rows asks for B.
+inline constexpr int prefetch_bytes = 1024;
+
+template <class S, int vectors>
+NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[vectors]) {
+  auto load = [&](auto* from)
+                  NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { scale[v] = S::load(from + v * S::width); }); };
+  if (type == Type::f32)
+    load(reinterpret_cast<const float*>(p));
+  else if (type == Type::f16)
+    load(reinterpret_cast<const F16*>(p));
+  else
+    load(reinterpret_cast<const Bf16*>(p));
+}
+
+template <class Isa, class S, int rows>
+void group_tile(const TileArgs& args) {
+  using F = typename S::F;
+  using I = typename S::I;
+  constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
+  constexpr int phases = phases_of<Isa>(rows * vectors);
+  constexpr bool streaming = rows <= 4;
+  // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
+  constexpr int turn = rows == 1 ? 4 : rows <= 3 ? 2 : 1;
+
+  const Groups groups = *args.groups;
+  const ptrdiff_t a_stride = args.a_stride;
+  const int scale_bytes = groups.scale == Type::f32 ? 4 : 2;
+  const char* a = static_cast<const char*>(args.a);
+  const char* b = static_cast<const char*>(args.b);
+  const char* a_sums = a + groups.a_sums;
+  const char* a_scales = a + groups.a_scales;
+
+  F sum[rows][vectors];
+  unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { sum[r][v] = S::broadcast(0.0f); }); });
+
+  for (ptrdiff_t left = groups.k_padded; left > 0; left -= groups.size, a_sums += 4, a_scales += 4) {
+    const ptrdiff_t k = left < groups.size ? left : groups.size;
+    ptrdiff_t units = k / (Isa::geometry.kr * Isa::unit_steps);
+    const char* const scales = b + units * Isa::unit_bytes;
+    const char* const zero_points = scales + nr * scale_bytes;
+
+    auto a_sum = [&](auto r) NARROW_LAMBDA {
+      int32_t value;
+      memcpy(&value, a_sums + r * a_stride, sizeof value);
+      return S::broadcast(value);
+    };
+    auto row_scale = [&](auto r) NARROW_LAMBDA {
+      float value;
+      memcpy(&value, a_scales + r * a_stride, sizeof value);
+      return S::broadcast(value);
+    };
+    I start[rows][vectors];
+    unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { start[r][v] = a_sum(r); }); });
+    if (groups.zero_points == ZeroPoints::integers) {
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        const I zero_point = S::load(reinterpret_cast<const int16_t*>(zero_points) + v * S::width);
+        unroll<rows>([&](auto r) NARROW_LAMBDA { start[r][v] = S::mul(start[r][v], zero_point); });
+      });
+    } else if (groups.zero_points == ZeroPoints::floats) {
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        const F zero_point = S::load(reinterpret_cast<const float*>(zero_points) + v * S::width);
+        unroll<rows>([&](auto r) NARROW_LAMBDA {
+          F by = S::to_float(start[r][v]);
+          if (groups.row_scales) by = by * row_scale(r);
+          sum[r][v] = S::fma(by, zero_point, sum[r][v]);
+          start[r][v] = S::mul(start[r][v], S::broadcast(groups.b_zero));
+        });
+      });
+    }
+
+    typename Isa::Acc acc[phases][rows][vectors];
+    unroll<rows>([&](auto r) NARROW_LAMBDA {
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        acc[0][r][v] = Isa::from(start[r][v]);
+        unroll<phases - 1>([&](auto h) NARROW_LAMBDA { acc[h + 1][r][v] = Isa::zero(); });
+      });
+    });
+
+    auto advance = [&](auto count) NARROW_LAMBDA {
+      unroll<count * Isa::unit_steps>([&](auto step) NARROW_LAMBDA {
+        constexpr int unit = step / Isa::unit_steps, within = step % Isa::unit_steps;
+        if constexpr (streaming && within == 0)
+          for (int line = 0; line < Isa::unit_bytes; line += 64)
+            __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
+        typename Isa::B bv[vectors];
+        unroll<vectors>([&](auto v) NARROW_LAMBDA { bv[v] = Isa::template load_b<within>(b + unit * Isa::unit_bytes, v); });
+        unroll<rows>([&](auto r) NARROW_LAMBDA {
+          const typename Isa::A av = Isa::load_a(a + r * a_stride + step * Isa::geometry.kr);
+          unroll<vectors>([&](auto v) NARROW_LAMBDA { Isa::dot(acc[step % phases][r][v], bv[v], av); });
+        });
+      });
+      a += count * Isa::unit_steps * Isa::geometry.kr;
+      b += count * Isa::unit_bytes;
+    };
+    for (; units >= turn; units -= turn) advance(std::integral_constant<int, turn>{});
+    if constexpr (turn > 1)
+      for (; units > 0; --units) advance(std::integral_constant<int, 1>{});
+
+    F scale[vectors];
+    load_scales<S>(groups.scale, scales, scale);
+    unroll<rows>([&](auto r) NARROW_LAMBDA {
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        I total = Isa::to_int(acc[0][r][v]);
+        unroll<phases - 1>([&](auto h) NARROW_LAMBDA { total = S::add(total, Isa::to_int(acc[h + 1][r][v])); });
+        F by = scale[v];
+        if (groups.row_scales) by = by * row_scale(r);
+        sum[r][v] = S::fma(S::to_float(total), by, sum[r][v]);
+      });
+    });
+    b = zero_points + nr * (groups.zero_points == ZeroPoints::integers ? 2 : groups.zero_points == ZeroPoints::floats ? 4 : 0);
+  }
+
+  unroll<rows>([&](auto r) NARROW_LAMBDA {
+    unroll<vectors>([&](auto v) NARROW_LAMBDA {
+      S::store(reinterpret_cast<float*>(args.c + r * args.c_stride + v * S::width), sum[r][v]);
+    });
+  });
+}
+
+template <class Isa, class S>
+struct GroupTiles {
+  TileFn run[max_tile_panels][max_tile_rows] = {};
+
+  constexpr GroupTiles() {
+    unroll<max_tile_rows>([&](auto r) {
+      if constexpr (r < Isa::geometry.max_rows[0]) run[0][r] = group_tile<Isa, S, r + 1>;
+    });
+  }
+};
+
+}  // namespace
+}  // namespace narrow

@@ -1,0 +1,76 @@
+// Rows of A for the kernels of weights with groups of k: s8 values, then what belongs to the groups (see Groups in
+// src/kernel.h).
+#pragma once
+
+#include "kernels/common/pack_a.h"
+
+namespace narrow {
+namespace {
+
+/// Quantizes one run of floats symmetrically and returns its scale.
+template <class S, class Source>
+NARROW_INLINE float quantize_run(const Source* x, ptrdiff_t count, int8_t* out) {
+  const RowRange range = finite_range_of<S, Dynamic::symmetric>(x, count);
+  const RowQuantization q(Dynamic::symmetric, range);
+  const typename S::template Narrow<int8_t> narrow(0, -127, 127);
+  if (range.finite)
+    quantize<S, true>(x, count, q.inverse, narrow, out);
+  else
+    quantize<S, false>(x, count, q.inverse, narrow, out);
+  return q.scale;
+}
+
+/// fill(row, out) writes the values of a row; fill_group(row, group, first, count, out) those of a group and returns its scale,
+/// where groups have scales.
+template <class S, class Fill, class FillGroup>
+NARROW_INLINE void pack_grouped_rows(const PackAArgs& args, Fill fill, FillGroup fill_group) {
+  const Groups& groups = *args.groups;
+  for (int i = 0; i < args.rows; ++i) {
+    char* const row = static_cast<char*>(args.dst) + i * args.dst_stride;
+    int8_t* const values = reinterpret_cast<int8_t*>(row);
+    int32_t* const sums = reinterpret_cast<int32_t*>(row + groups.a_sums);
+    float* const scales = reinterpret_cast<float*>(row + groups.a_scales);
+    if (!groups.row_scales) fill(i, values);
+    for (ptrdiff_t g = 0; g < groups.count; ++g) {
+      const ptrdiff_t first = g * groups.size;
+      const ptrdiff_t count = args.k - first < groups.size ? args.k - first : groups.size;
+      if (groups.row_scales) scales[g] = fill_group(i, g, first, count, values + first);
+      sums[g] = static_cast<int32_t>(static_cast<uint32_t>(sum_of<S>(values + first, count)) *
+                                     static_cast<uint32_t>(groups.sum_factor));
+    }
+    for (ptrdiff_t j = args.k; j < groups.k_padded; ++j) values[j] = 0;
+  }
+}
+
+template <class S, class Source>
+void pack_grouped_floats(const PackAArgs& args) {
+  auto from = [&](int i) { return static_cast<const Source*>(args.src) + i * args.stride; };
+  pack_grouped_rows<S>(
+      args, [&](int i, int8_t* out) NARROW_LAMBDA { args.scale[i] = quantize_run<S>(from(i), args.k, out); },
+      [&](int i, ptrdiff_t, ptrdiff_t first, ptrdiff_t count, int8_t* out)
+          NARROW_LAMBDA { return quantize_run<S>(from(i) + first, count, out); });
+}
+
+template <class S>
+void pack_group_a(const PackAArgs& args) {
+  switch (args.src_type) {
+    case Type::s8: {
+      auto from = [&](int i) { return static_cast<const int8_t*>(args.src) + i * args.stride; };
+      return pack_grouped_rows<S>(
+          args, [&](int i, int8_t* out) NARROW_LAMBDA { copy(from(i), args.k, out); },
+          [&](int i, ptrdiff_t g, ptrdiff_t first, ptrdiff_t count, int8_t* out) NARROW_LAMBDA {
+            copy(from(i) + first, count, out);
+            return args.group_scale[i * args.groups->count + g];
+          });
+    }
+    case Type::f32:
+      return pack_grouped_floats<S, float>(args);
+    case Type::bf16:
+      return pack_grouped_floats<S, Bf16>(args);
+    default:
+      return pack_grouped_floats<S, F16>(args);
+  }
+}
+
+}  // namespace
+}  // namespace narrow

@@ -1,0 +1,38 @@
+// Rows of bits in portable code, where speed does not matter. include/narrow/types.h has the layout.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "narrow/types.h"
+
+namespace narrow {
+
+/// Elements that k values of a row take: bytes of eight where they are bits.
+constexpr std::int64_t elements_of(Type type, std::int64_t k) { return type == Type::b1 ? bit_row_bytes(k) : k; }
+
+/// Whether the bits from k to the end of the last word are 0 in each of `rows` rows.
+inline bool padding_is_zero(const void* bits, std::int64_t stride, std::int64_t rows, std::int64_t k) {
+  if (k % 32 == 0) return true;
+  const char* last = static_cast<const char*>(bits) + k / 32 * 4;
+  std::uint32_t any = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    std::uint32_t word;
+    std::memcpy(&word, last + i * stride, sizeof word);
+    any |= word;
+  }
+  return any >> k % 32 == 0;
+}
+
+/// The sum of k values of +1 and -1.
+inline std::int32_t sum_of_bits(const void* bits, std::int64_t k) {
+  std::int64_t ones = 0;
+  for (std::int64_t at = 0; at < bit_row_bytes(k); at += 4) {
+    std::uint32_t word;
+    std::memcpy(&word, static_cast<const char*>(bits) + at, sizeof word);
+    ones += __builtin_popcount(word);
+  }
+  return static_cast<std::int32_t>(2 * ones - k);
+}
+
+}  // namespace narrow

@@ -1,0 +1,260 @@
+// Products of bits, on every kernel row of every tier: all shapes around the tiles, all epilogues, what is refused.
+#include "tests/all_pairs.h"
+#include "tests/parallels.h"
+#include "tests/problem.h"
+#include "tests/tiers.h"
+
+namespace narrow::test {
+namespace {
+
+class Binary : public TierTest {};
+NARROW_FOR_EACH_TIER(Binary);
+
+Case bits(std::int64_t m, std::int64_t n, std::int64_t k) { return {.m = m, .n = n, .k = k, .a = Type::b1, .b = Type::b1}; }
+
+/// Every m in `ms` on one set of weights.
+void check_rows(Case c, const Kernel& kernel, const std::vector<std::int64_t>& ms) {
+  c.m = *std::max_element(ms.begin(), ms.end());
+  c.seed = static_cast<std::uint64_t>((c.m * 1000 + c.n) * 1000 + c.k);
+  c.edge = c.seed % 3 == 0 ? Edge::front : Edge::back;
+  c.pad = c.seed % 2 == 0 ? 0 : 3;
+  Problem problem(c);
+  Gemm plan;
+  ASSERT_TRUE(problem.make_plan(kernel, &plan));
+  for (std::int64_t m : ms) ASSERT_TRUE(problem.check(plan, m));
+}
+
+std::vector<std::int64_t> up_to(std::int64_t last) {
+  std::vector<std::int64_t> all;
+  for (std::int64_t i = 1; i <= last; ++i) all.push_back(i);
+  return all;
+}
+
+TEST_P(Binary, RowsAreWellFormed) {
+  const auto rows = rows_of(GetParam(), Type::b1);
+  if (GetParam() == Tier::generic) {
+    ASSERT_GE(rows.size(), 2u);
+  }
+  for (const Kernel* kernel : rows) {
+    SCOPED_TRACE(kernel->name);
+    const Geometry& g = kernel->geometry;
+    EXPECT_EQ(kernel->tier, GetParam());
+    EXPECT_EQ(g.a, Type::b1);
+    EXPECT_EQ(g.row_group, 1);
+    EXPECT_EQ(g.k_unit % 4, 0);
+    EXPECT_EQ(g.k_unit % g.kr, 0);
+    ASSERT_LE(g.max_panels, max_tile_panels);
+    EXPECT_LE(g.max_panels * g.nr, max_tile_cols);
+    EXPECT_EQ(g.nr % 8, 0) << "a panel's bits of C are whole bytes";
+    for (int p = 0; p < max_tile_panels; ++p) {
+      EXPECT_EQ(g.max_rows[p] > 0, p < g.max_panels);
+      for (int r = 0; r < max_tile_rows; ++r) EXPECT_EQ(kernel->run[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
+    }
+  }
+}
+
+TEST_P(Binary, EveryRowCount) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) {
+    const Geometry& g = kernel->geometry;
+    const int mr = *std::max_element(g.max_rows, g.max_rows + max_tile_panels);
+    for (int panels = 1; panels <= g.max_panels + 1; ++panels)
+      for (std::int64_t n : {panels * g.nr - 1, panels * g.nr})
+        for (std::int64_t k : {1, 33, 224, 500}) ASSERT_NO_FATAL_FAILURE(check_rows(bits(1, n, k), *kernel, up_to(2 * mr + 1)));
+  }
+}
+
+TEST_P(Binary, EveryColumnCount) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) {
+    const Geometry& g = kernel->geometry;
+    for (std::int64_t n = 1; n <= 2 * g.max_panels * g.nr + 1; ++n)
+      ASSERT_NO_FATAL_FAILURE(check_rows(bits(1, n, 67), *kernel, {1, 2, g.max_rows[0], g.max_rows[0] + 1}));
+  }
+}
+
+TEST_P(Binary, EveryK) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) {
+    const Geometry& g = kernel->geometry;
+    for (std::int64_t k = 0; k <= 600; k += k < 300 ? 1 : 13)
+      for (std::int64_t n : {1, g.nr + 1})
+        ASSERT_NO_FATAL_FAILURE(check_rows(bits(1, n, k), *kernel, {1, 2, g.max_rows[0] + 1}));
+  }
+}
+
+/// All bits alike and all bits different: the counts that fill a byte, and those of a k beyond 16 bits.
+TEST_P(Binary, ExtremeCounts) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1))
+    for (std::int64_t k : {223, 224, 256, 2048, 70001})
+      for (Fill a : {Fill::lowest, Fill::highest})
+        for (Fill b : {Fill::lowest, Fill::highest, Fill::extremes}) {
+          Case c = bits(7, 19, k);
+          c.a_fill = a, c.b_fill = b;
+          ASSERT_TRUE(Problem(c).check(*kernel));
+        }
+}
+
+/// Shapes beyond one block, several threads, and few rows with slices of k.
+TEST_P(Binary, Larger) {
+  const std::int64_t shapes[][3] = {{1, 3, 100001}, {2, 700, 3330}, {77, 130, 5150}, {130, 70, 96}, {9, 64, 32768}};
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1))
+    for (const auto& [m, n, k] : shapes) {
+      Case c = bits(m, n, k);
+      c.a_scale = c.b_scale = Given::each;
+      c.c = Type::f32;
+      c.bias = Bias::f32;
+      for (Type type : {Type::f32, Type::s32}) {
+        c.c = type;
+        if (type == Type::s32) c.bias = Bias::none;
+        Problem problem(c);
+        Gemm plan;
+        ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+        for (int threads : {1, 2, 3, 8})
+          ASSERT_TRUE(problem.check(plan, m, {threads, schedules[0].for_each, nullptr})) << threads;
+      }
+    }
+}
+
+TEST_P(Binary, Epilogues) {
+  const std::vector<Type> c_types = {Type::s32, Type::f32, Type::bf16, Type::f16, Type::s8, Type::u8};
+  const std::vector<Type> residuals = {Type::none, Type::f32, Type::bf16, Type::f16, Type::s8, Type::u8};
+  const auto case_of = [&](const std::vector<int>& row) {
+    Case c = bits(1, 1, 1);
+    c.a_scale = static_cast<Given>(row[0]);
+    c.b_scale = static_cast<Given>(row[1]);
+    c.c = c_types[row[2]];
+    c.bias = static_cast<Bias>(row[3]);
+    c.accumulate = row[4] != 0;
+    c.residual = residuals[row[5]];
+    c.activation = static_cast<Activation>(row[6]);
+    c.requantize = static_cast<Requantize>(row[7]);
+    return c;
+  };
+  Rng rng(4);
+  std::uint64_t seed = 0;
+  int checked = 0;
+  for (const auto& row : all_pairs({3, 3, 6, 3, 2, 6, 6, 2}, rng, [&](const std::vector<int>& r) {
+         const Case c = case_of(r);
+         const bool s32 = c.c == Type::s32, rounded = c.c == Type::s8 || c.c == Type::u8;
+         if ((s32 && c.bias == Bias::f32) || (c.accumulate && rounded)) return false;
+         if (s32 && (c.residual != Type::none || c.activation != Activation::none)) return false;
+         return c.requantize == Requantize::float_multiplier || (rounded && c.bias != Bias::f32 && c.residual == Type::none &&
+                                                                 c.a_scale != Given::each && c.activation <= Activation::clamp);
+       }))
+    for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) {
+      const Geometry& g = kernel->geometry;
+      for (std::int64_t n : {g.nr - 3, g.nr * g.max_panels + 5}) {
+        Case c = case_of(row);
+        c.m = 2 + static_cast<std::int64_t>(++seed % 7);
+        c.n = n;
+        c.k = 1 + static_cast<std::int64_t>(seed % 167);
+        c.pad = seed % 3;
+        c.seed = seed;
+        ASSERT_TRUE(Problem(c).check(*kernel));
+        ++checked;
+      }
+    }
+  if (!rows_of(GetParam(), Type::b1).empty()) {
+    EXPECT_GT(checked, 50);
+  }
+}
+
+/// A row stride at which rows collide in the cache has A copied.
+TEST_P(Binary, RowsThatCollideInTheCache) {
+  Case c = bits(40, 50, 1000);
+  c.pad = 4096 - bit_row_bytes(c.k);
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) ASSERT_TRUE(Problem(c).check(*kernel));
+}
+
+TEST_P(Binary, DispatchUnderACap) {
+  Problem problem(bits(9, 37, 50));
+  ASSERT_TRUE(problem.check(Cap(GetParam())));
+  Weights weights, opened;
+  ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+  EXPECT_EQ(weights.tier() == GetParam(), !rows_of(GetParam(), Type::b1).empty());
+  ASSERT_TRUE(Weights::open(weights.blob(), weights.bytes(), &opened).ok());
+  EXPECT_EQ(opened.type(), Type::b1);
+  EXPECT_EQ(opened.k(), 50);
+  Gemm plan;
+  problem.desc().cap = GetParam();
+  ASSERT_TRUE(Gemm::plan(problem.desc(), opened, &plan).ok());
+  ASSERT_TRUE(problem.check(plan, 9));
+  for (std::size_t i = 0; i < weights.bytes(); i += 7) {
+    Guarded copy(weights.bytes(), Weights::alignment);
+    std::memcpy(copy.data(), weights.blob(), weights.bytes());
+    copy.data()[i] ^= 0x10;
+    EXPECT_EQ(Weights::open(copy.data(), copy.size(), &opened).code, Code::bad_weights) << "byte " << i;
+  }
+}
+
+TEST(Binary, InfoTellsWhyNotBetter) {
+  Problem problem(bits(3, 5, 40));
+  Weights weights;
+  Gemm plan;
+  for (Tier tier : available_tiers()) {
+    ASSERT_TRUE(problem.pack(Cap(tier), &weights).ok());
+    problem.desc().cap = tier;
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    EXPECT_EQ(plan.info().tier, weights.tier());
+    const bool best = weights.tier() == available_tiers().back();
+    EXPECT_EQ(std::string(plan.info().why_not_better).empty(), best) << name(tier);
+  }
+}
+
+TEST(Binary, WhatIsRefused) {
+  Problem problem(bits(3, 5, 40));
+  const auto pack = [&](WeightsDesc d) {
+    std::size_t bytes = 0;
+    if (const Status s = Weights::packed_size(d, &bytes); !s.ok()) return s;
+    Guarded blob(bytes, Weights::alignment);
+    Weights weights;
+    return Weights::pack(d, blob.data(), bytes, &weights);
+  };
+  WeightsDesc d = problem.weights_desc();
+  EXPECT_TRUE(pack(d).ok());
+  d.order = Order::kn;
+  EXPECT_EQ(pack(d).code, Code::unsupported);
+  d = problem.weights_desc();
+  const std::int32_t zero_point = 0;
+  d.zero_point = &zero_point;
+  EXPECT_EQ(pack(d).code, Code::unsupported);
+  d = problem.weights_desc();
+  d.stride = 7;
+  EXPECT_EQ(pack(d).code, Code::invalid_argument);
+  for (int at : {5, 7, 4 * 8 + 7}) {  // a bit behind the last k
+    problem.b().make_writable();
+    problem.b().data()[at] ^= 0x80;
+    EXPECT_EQ(pack(problem.weights_desc()).code, Code::invalid_argument);
+    problem.b().data()[at] ^= 0x80;
+  }
+
+  Weights weights;
+  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
+  Gemm plan;
+  for (Type a : {Type::u8, Type::s8, Type::f32}) {
+    GemmDesc g = problem.desc();
+    g.a = a;
+    EXPECT_EQ(Gemm::plan(g, weights, &plan).code, Code::unsupported);
+  }
+  GemmDesc g = problem.desc();
+  g.a_zero_point = 1;
+  EXPECT_EQ(Gemm::plan(g, weights, &plan).code, Code::invalid_argument);
+  ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+  GemmArgs args = problem.args();
+  EXPECT_TRUE(plan.run(args).ok());
+  args.a_stride = 7;
+  EXPECT_EQ(plan.run(args).code, Code::invalid_argument);
+  for (int at : {5, 7, 2 * 8 + 7}) {
+    problem.a().make_writable();
+    problem.a().data()[at] ^= 0x80;
+    const Status s = plan.run(problem.args());
+    EXPECT_EQ(s.code, Code::invalid_argument);
+    EXPECT_NE(std::string(s.reason).find("beyond k"), std::string::npos) << s.reason;
+    problem.a().data()[at] ^= 0x80;
+  }
+  Problem int8({.m = 3, .n = 5, .k = 40});
+  ASSERT_TRUE(int8.pack(Cap{}, &weights).ok());
+  EXPECT_EQ(Gemm::plan(problem.desc(), weights, &plan).code, Code::unsupported);
+  EXPECT_EQ(max_k(Type::b1, Type::b1, false), INT32_MAX);
+}
+
+}  // namespace
+}  // namespace narrow::test
