@@ -64,7 +64,7 @@ void measure(std::vector<Entrant> entrants, double seconds, int threads) {
       const Contender& c = entrants[i].contender;
       const long n = repetitions[i];
       if (threads > 1) std::this_thread::sleep_for(spin_time);
-      if (threads > 1 || n > 1) c.run(threads > 1 ? n : std::max(1L, n / 16));
+      c.run(threads > 1 ? n : std::max(1L, n / 16));  // the rivals have had the caches
       entrants[i].rates->push_back(c.work / fastest_part(c, n));
     }
   };

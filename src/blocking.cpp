@@ -12,20 +12,25 @@ constexpr std::int64_t units_per_thread = 4;
 
 }  // namespace
 
-int strip_width(const Geometry& g, std::int64_t m, std::int64_t panel_bytes, std::int64_t l2) noexcept {
-  int width = g.max_panels;
-  if (m > max_tile_rows) {
-    while (width > 1 && width * panel_bytes > l2 / 2) --width;
-    return width;
-  }
+int widest_strip(const Geometry& g) noexcept {
+  const auto sums = [&](int w) { return w * g.max_rows[w - 1]; };
+  int width = 1;
+  for (int w = 2; w <= g.max_panels; ++w)
+    if (sums(w) > sums(width) || (sums(w) == sums(width) && w + g.max_rows[w - 1] <= width + g.max_rows[width - 1])) width = w;
+  return width;
+}
+
+int strip_width(const Geometry& g, std::int64_t m, int widest) noexcept {
+  if (m > max_tile_rows) return widest;
   const auto passes = [&](int w) { return divide_up(m, g.max_rows[w - 1]); };
+  int width = g.max_panels;
   for (int w = width - 1; w >= 2; --w)
     if (passes(w) < passes(width)) width = w;
   return width;
 }
 
 std::int64_t k_of_one_pass(const Geometry& g, std::int64_t k, std::int64_t l2) noexcept {
-  const std::int64_t step = static_cast<std::int64_t>(g.nr) * g.max_panels;
+  const std::int64_t step = static_cast<std::int64_t>(g.nr) * widest_strip(g);
   if (k * step <= l2 / 4) return k;
   return round_up(divide_up(k, divide_up(k * step, l2 / 8)), g.k_unit);
 }
@@ -38,7 +43,7 @@ std::int64_t rows_of_one_block(std::int64_t row_bytes, std::int64_t columns, std
 Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   Blocking b{};
   b.kc = in.m > streaming_rows ? in.kc : in.k;
-  b.strip_panels = strip_width(g, in.m, b.kc * g.nr, in.l2);
+  b.strip_panels = strip_width(g, in.m, in.widest);
   const std::int64_t tile_rows = g.max_rows[b.strip_panels - 1];
 
   b.block_rows = round_up(in.m, tile_rows);

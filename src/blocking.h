@@ -17,7 +17,7 @@ namespace narrow {
 
 struct BlockingInput {
   std::int64_t m, panels, k;  ///< k padded
-  std::int64_t panel_bytes;   ///< of one panel of B
+  int widest;                 ///< see widest_strip
   std::int64_t kc;            ///< see k_of_one_pass
   std::int64_t whole_rows;    ///< see rows_of_one_block
   std::int64_t l2;            ///< bytes
@@ -39,9 +39,12 @@ struct Blocking {
   std::int64_t slice_k;  ///< k of all slices but the last; multiple of k_unit
 };
 
-/// Panels of a strip: the most that a tile takes and half of the L2 cache holds. Where A has no more rows than the tallest
-/// tile, the most (but at least two, if there are) with which its rows pass over B in the fewest tiles, whatever the cache.
-int strip_width(const Geometry& geometry, std::int64_t m, std::int64_t panel_bytes, std::int64_t l2) noexcept;
+/// Panels of a strip for many rows: those of the tile with the most sums, and of several the one that loads the least.
+int widest_strip(const Geometry& geometry) noexcept;
+
+/// Panels of a strip for m rows. Where A has no more rows than the tallest tile, it is the most (but at least two, if there
+/// are) with which its rows pass over B in the fewest tiles.
+int strip_width(const Geometry& geometry, std::int64_t m, int widest) noexcept;
 
 /// kc for many rows: all of k where the widest strip of it leaves the L2 cache room enough, else even parts that are half as
 /// long, because then most of what a block reads of A stays there, too.

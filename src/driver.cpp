@@ -316,13 +316,14 @@ void complete(Product* p) noexcept {
       p->groups.count ? p->groups.a_scales + (p->groups.row_scales ? 4 * p->groups.count : 0) : p->k_padded * element;
   if (p->groups.count) p->packed_row_bytes = round_up(p->packed_row_bytes, line);
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
+  p->widest = widest_strip(g);
   p->kc = p->groups.count ? p->k_padded : k_of_one_pass(g, p->k_padded, p->l2);
   p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, p->l2);
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
   return block(p.kernel->geometry,
-               {m, p.panel_count, p.k_padded, p.panel_bytes, p.kc, p.whole_rows, p.l2, threads, p.groups.count == 0});
+               {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, p.l2, threads, p.groups.count == 0});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
@@ -344,7 +345,7 @@ std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
 
 void multiply_whole(const Product& p, const GemmArgs& item) noexcept {
   const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
-  compute(p, item, in_place(p, item), everything, strip_width(p.kernel->geometry, item.m, p.panel_bytes, p.l2), p.k_padded);
+  compute(p, item, in_place(p, item), everything, strip_width(p.kernel->geometry, item.m, p.widest), p.k_padded);
 }
 
 void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, int count, void* scratch, std::size_t bytes,

@@ -15,11 +15,12 @@ struct Product {
   const char* panels;
   std::ptrdiff_t panel_stride;
   std::int64_t k, k_padded, n;
-  Groups groups;         ///< of k; none where count is 0
+  Groups groups;  ///< of k; none where count is 0
   std::int64_t panel_count;
   std::int64_t steps;             ///< k_padded / kr
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
   std::int64_t panel_bytes;       ///< of values of B, without padding between panels
+  int widest;                     ///< strip for many rows, in panels
   std::int64_t kc;                ///< k of one pass over a strip, for many rows
   std::int64_t whole_rows;        ///< up to so many rows, read in place on one thread, are one unit of work
   std::int64_t l2;                ///< bytes of the cache that a block of A and a strip of B share

@@ -65,7 +65,7 @@ struct TileArgs {
   ptrdiff_t a_stride;  ///< bytes from row to row (or group to group)
   const void* b;       ///< first panel
   ptrdiff_t b_stride;  ///< bytes from panel to panel
-  const void* next;    ///< in the first of as many panels: what to bring into the L2 cache meanwhile (more than streaming_rows)
+  const void* next;    ///< in the first of as many panels: what to bring into the L2 cache meanwhile
   ptrdiff_t next_step;    ///< bytes from one k-step's request to the next
   ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr
   const int32_t* init;    ///< [rows][panels * nr] initial sums
@@ -80,7 +80,7 @@ using TileFn = void (*)(const TileArgs&);
 inline constexpr int max_tile_rows = 16;
 inline constexpr int max_tile_panels = 4;
 inline constexpr int max_tile_cols = 64;
-/// Tiles of so few rows go at the pace of reading B, and leave prefetching to the hardware, which then keeps up best alone.
+/// Products of so few rows go at the pace of reading B, and leave prefetching to the hardware, which then keeps up best alone.
 inline constexpr int streaming_rows = 4;
 
 /// Shape of a kernel's operands and tiles; no literal of it stands anywhere else.

@@ -102,9 +102,10 @@ TEST_P(Products, CarriedSums) {
   const Kernel& kernel = *rows_of(GetParam()).front();
   const Geometry& g = kernel.geometry;
   const std::int64_t n = g.nr * g.max_panels + 1, l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
-  const std::int64_t k = l2 / 4 / (g.nr * g.max_panels) + 3;
+  const int widest = widest_strip(g);
+  const std::int64_t k = l2 / 4 / (g.nr * widest) + 3;
   ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), l2), k);
-  for (std::int64_t m : {streaming_rows + 1, g.max_rows[g.max_panels - 1] + 1, max_carried_rows + 3})
+  for (std::int64_t m : {streaming_rows + 1, g.max_rows[widest - 1] + 1, max_carried_rows + 3})
     for (Type c : {Type::s32, Type::f32}) {
       Problem problem({.m = m, .n = n, .k = k, .a = Type::u8, .a_zero_point = Given::each, .c = c, .seed = 5});
       ASSERT_TRUE(problem.check(kernel));

@@ -11,7 +11,7 @@ namespace {
 
 struct Int8 : Vector256 {
   static constexpr Geometry geometry = {
-      .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 4, 3}};
+      .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}};
   static constexpr int step_bytes = 16, in_flight = 4;
 
   static NARROW_INLINE B load_b(const char* p) {

@@ -1,5 +1,5 @@
 // int8 on AVX-VNNI: the 256-bit, VEX-encoded VPDPBUSD multiplies four u8 of a row by four s8 of each of 8 columns and adds
-// them up in int32. Registers of the 6x16 tile: ymm0-11 sums, 2 for the panels' k-step, 2 for broadcasts of A.
+// them up in int32. Registers of the 4x24 tile: ymm0-11 sums, 3 for the panels' k-step, 1 for broadcasts of A.
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vector.h"
 #include "kernels/common/gemm_kernel.h"
@@ -9,7 +9,7 @@ namespace {
 
 struct Int8 : Vector256 {
   static constexpr Geometry geometry = {
-      .a = Type::u8, .nr = 8, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 4, 3}};
+      .a = Type::u8, .nr = 8, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 5, 4, 2}};
   static constexpr int step_bytes = 32, in_flight = 8;
 
   static NARROW_INLINE B load_b(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const B*>(p)); }
@@ -20,7 +20,7 @@ struct Int8 : Vector256 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_6x16x4_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_4x24x4_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

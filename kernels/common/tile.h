@@ -52,7 +52,7 @@ void tile(const TileArgs& args) {
   constexpr int groups = (rows + row_group - 1) / row_group;
   constexpr int accumulators = groups * panels * vectors;
   constexpr int phases = phases_of<Isa>(accumulators);
-  constexpr bool prefetch = rows > streaming_rows;
+  constexpr bool prefetch = rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1];
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
   typename Isa::Acc acc[phases][groups][panels][vectors];
