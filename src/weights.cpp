@@ -190,10 +190,10 @@ Status WeightsAccess::pack(const WeightsDesc& d, const Kernel& kernel, void* buf
   if (h.has_zero_point)
     std::memcpy(blob + s.zero_points, d.zero_point, sizeof(std::int32_t) * (d.zero_point_per == Per::column ? d.n : 1));
 
-  // Pieces of 64 columns; from [k,n], where these are one cache line of each row and often one of each page, four times as
+  // Pieces of 64 columns; from [k,n], where these are one cache line of each row and often one of each page, eight times as
   // many.
   const std::int64_t panels = panel_count(h);
-  const std::int64_t piece = std::max(1, (d.order == Order::nk ? 64 : 256) / g.nr);
+  const std::int64_t piece = std::max(1, (d.order == Order::nk ? 64 : 512) / g.nr);
   const std::int64_t stride = stride_of(d);
   const std::int64_t k = elements_of(d.type, d.k), used = panel_bytes(h, g);
   std::atomic<std::uint64_t> body{0};

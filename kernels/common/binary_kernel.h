@@ -30,7 +30,7 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, const TileFn (*run)[
           .geometry = Isa::geometry,
           .run = run,
           .pack_a = pack_bits_of_a,
-          .pack_b = pack_panels<Isa::geometry.nr, Isa::geometry.kr>,
+          .pack_b = pack_panels<Isa>,
           .prepare = prepare,
           .epilogue = epilogue};
 }

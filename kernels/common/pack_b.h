@@ -1,12 +1,16 @@
 // B[k,n] -> panels (the picture stands in src/kernel.h), and the column sums that zero points of A need.
 //
 // Whole steps of whole panels are moved by interleaving rows in rounds of zips, each of which doubles the number of units that
-// lie together. From [k,n], the units are bytes and the rows are the kr rows of a step:
+// lie together:
 //
-//   k0: a b c d ..    zip k0 k1: a0 a1 b0 b1 ..    zip again: a0 a1 a2 a3 b0 b1 b2 b3 ..
-//   k1: a b c d ..    zip k2 k3: a2 a3 b2 b3 ..
+//   row 0: a b c d ..    zip 0 1: a0 a1 b0 b1 ..    zip again: a0 a1 a2 a3 b0 b1 b2 b3 ..
+//   row 1: a b c d ..    zip 2 3: a2 a3 b2 b3 ..
 //
-// From [n,k], a unit is the kr values of a column and a step, and the rows are 16 / kr columns: interleaving transposes them.
+// From [n,k], a unit is the kr values of a column and a step, and the rows are as many columns as there are units in a
+// register: interleaving transposes them. From [k,n], the units are bytes and the rows are the kr rows of a step, of several
+// panels side by side. Either way a register's width of each row is read at once, because rows are often a multiple of 4096
+// bytes apart, and then share one set of the L1 cache.
+//
 // The column sums are the product of the panel with a row of ones, so the tier's own dot product computes them.
 #pragma once
 
@@ -17,38 +21,57 @@
 namespace narrow {
 namespace {
 
-template <int bytes>
-struct ByteVector {
-  typedef int8_t T __attribute__((vector_size(bytes)));
+/// Vectors of `width` bytes whose elements are units of `unit` bytes, or parts of them.
+template <int width, int unit>
+struct UnitVector {
+  typedef int64_t T __attribute__((vector_size(width)));
+};
+template <int width>
+struct UnitVector<width, 1> {
+  typedef int8_t T __attribute__((vector_size(width)));
+};
+template <int width>
+struct UnitVector<width, 2> {
+  typedef int16_t T __attribute__((vector_size(width)));
+};
+template <int width>
+struct UnitVector<width, 4> {
+  typedef int32_t T __attribute__((vector_size(width)));
 };
 
-/// Interleaves units of `unit` bytes of two vectors of `width` bytes: half 0 or half 1 of the result.
-template <int width, int unit, int half>
-NARROW_INLINE typename ByteVector<width>::T zip(typename ByteVector<width>::T a, typename ByteVector<width>::T b) {
+/// Interleaves units of `unit` bytes of two vectors of `width` bytes, in each piece of `lane` bytes: its first halves (half 0)
+/// or its second halves (half 1).
+template <int width, int lane, int unit, int half, class V>
+NARROW_INLINE V zip(V a, V b) {
+  using U = typename UnitVector<width, unit>::T;
+  constexpr int elements = sizeof(U) / sizeof(U{}[0]), per_unit = unit * elements / width, per_lane = lane * elements / width;
+  // Element i of the result comes from the sequence a0 b0 a1 b1 ... of its lane.
+  constexpr auto source = [](int i) {
+    const int in_sequence = i % per_lane / per_unit + half * (per_lane / per_unit);
+    return i / per_lane * per_lane + in_sequence / 2 * per_unit + i % per_unit + in_sequence % 2 * elements;
+  };
   return [&]<int... I>(std::integer_sequence<int, I...>) NARROW_LAMBDA {
-    // Byte I of the result: unit I / unit of the pairwise sequence a0 b0 a1 b1 ..., starting in the middle for half 1.
-    return __builtin_shufflevector(a, b,
-                                   ((I / unit + half * (width / unit)) / 2 * unit + I % unit + (I / unit % 2) * width)...);
+    return (V)__builtin_shufflevector((U)a, (U)b, source(I)...);
   }
-  (std::make_integer_sequence<int, width>{});
+  (std::make_integer_sequence<int, elements>{});
 }
 
-/// Interleaves `rows` rows of `width` bytes, `stride` apart, in units of `unit` bytes: vector v of the result, stored at
-/// dst + v * dst_stride, holds the units v * (width / unit / rows) and following of all rows, those of one index together.
-template <int rows, int width, int unit>
-NARROW_INLINE void interleave(const int8_t* src, ptrdiff_t stride, int8_t* dst, ptrdiff_t dst_stride) {
-  using V = typename ByteVector<width>::T;
-  V row[rows];
-  unroll<rows>([&](auto i) NARROW_LAMBDA { memcpy(&row[i], src + i * stride, width); });
+template <int width>
+using Bytes = typename UnitVector<width, 1>::T;
+
+/// Interleaves units of `unit` bytes of the rows, lane by lane; within a lane, vector v of the result holds the units
+/// v * (lane / unit / rows) and following of all rows, those of one index together.
+template <int lane, int unit, int width, int rows>
+NARROW_INLINE void interleave(Bytes<width> (&row)[rows]) {
   // Before the round `spread`, block j of `spread` vectors is rows j * spread and following, already interleaved.
   auto round = [&](auto spread) NARROW_LAMBDA {
     if constexpr (spread < rows) {
-      V next[rows];
+      Bytes<width> next[rows];
       unroll<rows / 2>([&](auto p) NARROW_LAMBDA {
         constexpr int block = p / spread, within = p % spread;
-        const V a = row[block * 2 * spread + within], b = row[block * 2 * spread + spread + within];
-        next[block * 2 * spread + 2 * within] = zip<width, spread * unit, 0>(a, b);
-        next[block * 2 * spread + 2 * within + 1] = zip<width, spread * unit, 1>(a, b);
+        const Bytes<width> a = row[block * 2 * spread + within], b = row[block * 2 * spread + spread + within];
+        next[block * 2 * spread + 2 * within] = zip<width, lane, spread * unit, 0>(a, b);
+        next[block * 2 * spread + 2 * within + 1] = zip<width, lane, spread * unit, 1>(a, b);
       });
       unroll<rows>([&](auto i) NARROW_LAMBDA { row[i] = next[i]; });
     }
@@ -57,48 +80,73 @@ NARROW_INLINE void interleave(const int8_t* src, ptrdiff_t stride, int8_t* dst, 
   round(std::integral_constant<int, 2>{});
   round(std::integral_constant<int, 4>{});
   round(std::integral_constant<int, 8>{});
-  unroll<rows>([&](auto i) NARROW_LAMBDA { memcpy(dst + i * dst_stride, &row[i], width); });
 }
 
-/// Moves `steps` whole steps of `panels` whole panels. From [k,n], panels side by side are moved together, because their
-/// values share cache lines.
-template <int nr, int kr>
+/// One step of as many panels, side by side from [k,n], as kr rows of `width` bytes are. Bytes are interleaved in lanes of 16,
+/// as wide registers do it best; the lanes of all vectors, interleaved in turn, are then the panels one after another.
+template <int nr, int kr, int width>
+NARROW_INLINE void pack_step(const int8_t* src, ptrdiff_t stride, int8_t* dst, ptrdiff_t panel_stride) {
+  constexpr int step_bytes = nr * kr, piece = step_bytes < width ? step_bytes : width;
+  Bytes<width> row[kr];
+  unroll<kr>([&](auto i) NARROW_LAMBDA {
+    memcpy(&row[i], src + i * stride, width);
+    __builtin_prefetch(src + (i + 2 * kr) * stride);
+  });
+  interleave<16, 1, width>(row);
+  if constexpr (width > 16) interleave<width, 16, width>(row);
+  unroll<kr * width / piece>([&](auto i) NARROW_LAMBDA {
+    constexpr int at = i * piece;
+    memcpy(dst + at / step_bytes * panel_stride + at % step_bytes,
+           reinterpret_cast<const int8_t*>(&row[at / width]) + at % width, piece);
+  });
+}
+
+/// Moves `steps` whole steps of `panels` whole panels with registers of `width` bytes.
+template <int nr, int kr, int width>
 void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
   constexpr int step_bytes = nr * kr;
-  constexpr int line = 16;
   const int8_t* src = static_cast<const int8_t*>(args.src);
   int8_t* dst = static_cast<int8_t*>(args.dst);
+  const ptrdiff_t k_stride = args.order == Order::nk ? 1 : args.stride, n_stride = args.order == Order::nk ? args.stride : 1;
+  auto one_by_one = [&](int panel, ptrdiff_t step) NARROW_LAMBDA {
+    const int8_t* from = src + panel * nr * n_stride + step * kr * k_stride;
+    int8_t* to = dst + panel * args.dst_stride + step * step_bytes;
+    for (int c = 0; c < nr; ++c)
+      for (int i = 0; i < kr; ++i) to[c * kr + i] = from[c * n_stride + i * k_stride];
+  };
+
   if (args.order == Order::kn) {
-    constexpr int width = nr % 16 == 0 ? 16 : 8;
-    constexpr ptrdiff_t block = 8;  // steps: long enough pieces of each panel, few enough rows (a page each, often) in turn
-    for (ptrdiff_t first = 0; first < steps; first += block)
-      for (int p = 0; p < panels; ++p)
-        for (ptrdiff_t s = first; s < steps && s < first + block; ++s) {
-          const int8_t* from = src + s * kr * args.stride + p * nr;
-          int8_t* to = dst + p * args.dst_stride + s * step_bytes;
-          if constexpr (nr % 8 == 0 && kr > 1) {
-            for (int c = 0; c < nr; c += width) interleave<kr, width, 1>(from + c, args.stride, to + c * kr, width);
-          } else {
-            for (int c = 0; c < nr; ++c)
-              for (int i = 0; i < kr; ++i) to[c * kr + i] = from[i * args.stride + c];
-          }
-        }
+    constexpr bool fits = kr > 1 && (step_bytes % width == 0 || width % step_bytes == 0) && kr * width % step_bytes == 0;
+    constexpr int together = fits ? kr * width / step_bytes : 1;
+    for (ptrdiff_t s = 0; s < steps; ++s) {
+      int p = 0;
+      if constexpr (fits)
+        for (; p + together <= panels; p += together)
+          pack_step<nr, kr, width>(src + s * kr * args.stride + p * nr, args.stride, dst + p * args.dst_stride + s * step_bytes,
+                                   args.dst_stride);
+      for (; p < panels; ++p) one_by_one(p, s);
+    }
     return;
   }
+  constexpr int most = (nr < 16 ? nr : 16) * kr, line = width < most ? width : most;
   for (int p = 0; p < panels; ++p) {
-    const int8_t* from = src + p * nr * args.stride;
-    int8_t* to = dst + p * args.dst_stride;
     ptrdiff_t s = 0;
-    if constexpr (line % kr == 0 && nr % (line / kr) == 0) {
+    if constexpr ((line & (line - 1)) == 0 && line % kr == 0 && nr % (line / kr) == 0) {
       constexpr int together = line / kr;  // columns, and steps
       for (; s + together <= steps; s += together)
         unroll<nr / together>([&](auto c) NARROW_LAMBDA {
-          interleave<together, line, kr>(from + c * together * args.stride + s * kr, args.stride,
-                                         to + s * step_bytes + c * line, step_bytes);
+          const int8_t* from = src + (p * nr + c * together) * args.stride + s * kr;
+          int8_t* to = dst + p * args.dst_stride + s * step_bytes + c * line;
+          Bytes<line> row[together];
+          unroll<together>([&](auto i) NARROW_LAMBDA {
+            memcpy(&row[i], from + i * args.stride, line);
+            __builtin_prefetch(from + (i + nr) * args.stride);
+          });
+          interleave<line, kr, line>(row);
+          unroll<together>([&](auto i) NARROW_LAMBDA { memcpy(to + i * step_bytes, &row[i], line); });
         });
     }
-    for (; s < steps; ++s)
-      unroll<nr>([&](auto c) NARROW_LAMBDA { memcpy(to + s * step_bytes + c * kr, from + c * args.stride + s * kr, kr); });
+    for (; s < steps; ++s) one_by_one(p, s);
   }
 }
 
@@ -124,14 +172,26 @@ void sum_columns(const int8_t* panel, ptrdiff_t k_padded, int cols, int32_t* sum
   memcpy(sum, total, sizeof(int32_t) * cols);
 }
 
+/// Bytes of the registers that an instruction set loads B with; plain C++ works with 16.
+template <class Isa>
+constexpr int register_bytes() {
+  int bytes;
+  if constexpr (requires { typename Isa::B; })
+    bytes = sizeof(typename Isa::B);
+  else
+    bytes = sizeof(typename Isa::V);
+  return bytes < 16 ? 16 : bytes;
+}
+
 /// Panels of columns of bytes.
-template <int nr, int kr>
+template <class Isa>
 void pack_panels(const PackBArgs& args) {
+  constexpr int nr = Isa::geometry.nr, kr = Isa::geometry.kr;
   const ptrdiff_t k_stride = args.order == Order::nk ? 1 : args.stride;
   const ptrdiff_t n_stride = args.order == Order::nk ? args.stride : 1;
   const ptrdiff_t steps = args.k_padded / kr, whole_steps = args.k / kr;
   const int whole_panels = args.cols / nr;
-  pack_steps<nr, kr>(args, whole_steps, whole_panels);
+  pack_steps<nr, kr, register_bytes<Isa>()>(args, whole_steps, whole_panels);
 
   for (int first = 0; first < args.cols; first += nr) {
     const int cols = args.cols - first < nr ? args.cols - first : nr;
@@ -150,7 +210,7 @@ void pack_panels(const PackBArgs& args) {
 template <class Isa>
 void pack_b(const PackBArgs& args) {
   constexpr int nr = Isa::geometry.nr;
-  pack_panels<nr, Isa::geometry.kr>(args);
+  pack_panels<Isa>(args);
   for (int first = 0; first < args.cols; first += nr)
     sum_columns<Isa>(static_cast<const int8_t*>(args.dst) + first / nr * args.dst_stride, args.k_padded,
                      args.cols - first < nr ? args.cols - first : nr, args.column_sum + first);
