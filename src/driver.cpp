@@ -310,6 +310,7 @@ void complete(Product* p) noexcept {
   p->k_padded = round_up(p->k, g.k_unit);
   p->steps = p->k_padded / g.kr;
   p->panel_bytes = p->groups.count ? p->panel_stride : p->k_padded * g.nr;
+  if (p->groups.count) p->steps = p->panel_bytes / (g.nr * g.kr);  // as far as requests for the next panel go
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
   const auto element = static_cast<std::int64_t>(size_of(g.a));
   p->packed_row_bytes =

@@ -51,6 +51,11 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     buffer.copy(p, count);
   }
 
+  static NARROW_INLINE int32_t reduce_add(I a) {
+    __m128i x = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    x = _mm_add_epi32(x, _mm_unpackhi_epi64(x, x));
+    return _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32(x, 1)));
+  }
   static NARROW_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   static NARROW_INLINE F max(F a, F b) { return _mm256_max_ps(a, b); }
   static NARROW_INLINE F min(F a, F b) { return _mm256_min_ps(a, b); }

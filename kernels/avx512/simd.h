@@ -47,6 +47,7 @@ struct Simd : XsimdBase<xsimd::avx512bw> {
   static NARROW_INLINE void store(F16* p, F v, int count) { _mm256_mask_storeu_epi16(p, first(count), narrow_f16(v)); }
   static NARROW_INLINE void store(int32_t* p, I v, int count) { _mm512_mask_storeu_epi32(p, first(count), v); }
 
+  static NARROW_INLINE int32_t reduce_add(I a) { return _mm512_reduce_add_epi32(a); }
   static NARROW_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static NARROW_INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
   static NARROW_INLINE F min(F a, F b) { return _mm512_min_ps(a, b); }

@@ -14,6 +14,7 @@ struct Dot {
   using Acc = __m512i;
   using A = __m512i;
   using B = __m512i;
+  using Packed = __m512i;
   static constexpr int in_flight = 8;
 
   static NARROW_INLINE A load_a(const char* p) {
@@ -38,21 +39,26 @@ struct Int4 : Dot {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {6}, .b_offset = 0};
   static constexpr int unit_steps = 2, unit_bytes = 128;
 
+  static NARROW_INLINE Packed load_b(const char* p) {
+    Packed pairs = _mm512_loadu_si512(p);
+    asm("" : "+v"(pairs));  // or else it is loaded again for the second step
+    return pairs;
+  }
   template <int step>
-  static NARROW_INLINE B load_b(const char* p, int v) {
-    const B pairs = _mm512_loadu_si512(p + v * 64), nibble = _mm512_set1_epi8(15);
-    return _mm512_and_si512(step == 0 ? pairs : _mm512_srli_epi16(pairs, 4), nibble);
+  static NARROW_INLINE B step_of(Packed pairs) {
+    return _mm512_and_si512(step == 0 ? pairs : _mm512_srli_epi16(pairs, 4), _mm512_set1_epi8(15));
   }
 };
 
 struct Int8 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {6}, .b_offset = 128};
-  static constexpr int unit_steps = 2, unit_bytes = 256;
+  static constexpr int unit_steps = 1, unit_bytes = 128;
 
-  template <int step>
-  static NARROW_INLINE B load_b(const char* p, int v) {
-    return _mm512_loadu_si512(p + step * 128 + v * 64);
+  static NARROW_INLINE Packed load_b(const char* p) { return _mm512_loadu_si512(p); }
+  template <int>
+  static NARROW_INLINE B step_of(Packed b) {
+    return b;
   }
 };
 

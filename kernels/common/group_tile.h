@@ -18,7 +18,8 @@
 //   unit_steps, unit_bytes     k-steps that are packed together, and their bytes in a panel
 //   in_flight                  independent accumulators wanted
 //   load_a(p), zero(), from(S::I), to_int(Acc) -> S::I
-//   load_b<step>(p, v)         vector v of a step of the unit at p
+//   load_b(p) -> Packed        the steps of a unit for S::width columns
+//   step_of<step>(packed)      one of them
 //   dot(acc&, b, a)
 #pragma once
 
@@ -32,8 +33,8 @@
 namespace narrow {
 namespace {
 
-/// How far ahead of the loads a tile of few rows asks for B.
-inline constexpr int prefetch_bytes = 1024;
+/// How far ahead of the loads tiles of few rows ask for B: as the weights of a language model come from memory, far.
+inline constexpr int prefetch_bytes = 8192;
 
 template <class S, int vectors>
 NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[vectors]) {
@@ -52,16 +53,19 @@ void group_tile(const TileArgs& args) {
   using F = typename S::F;
   using I = typename S::I;
   constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
-  constexpr int phases = phases_of<Isa>(rows * vectors);
+  constexpr int phases = rows * vectors < Isa::in_flight ? 2 : 1;  // of k-steps; groups overlap each other besides
   constexpr bool streaming = rows <= 4;
+  constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * Isa::unit_steps);  // of one k of a panel
   // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
-  constexpr int turn = rows == 1 ? 4 : rows <= 3 ? 2 : 1;
+  constexpr int turn = (rows == 1 ? 8 : rows <= 3 ? 4 : 2) / Isa::unit_steps;
 
   const Groups groups = *args.groups;
   const ptrdiff_t a_stride = args.a_stride;
   const int scale_bytes = groups.scale == Type::f32 ? 4 : 2;
   const char* a = static_cast<const char*>(args.a);
   const char* b = static_cast<const char*>(args.b);
+  const char* next = static_cast<const char*>(args.next);
+  const ptrdiff_t next_step = args.next_step;
   const char* a_sums = a + groups.a_sums;
   const char* a_scales = a + groups.a_scales;
 
@@ -70,8 +74,7 @@ void group_tile(const TileArgs& args) {
 
   for (ptrdiff_t left = groups.k_padded; left > 0; left -= groups.size, a_sums += 4, a_scales += 4) {
     const ptrdiff_t k = left < groups.size ? left : groups.size;
-    ptrdiff_t units = k / (Isa::geometry.kr * Isa::unit_steps);
-    const char* const scales = b + units * Isa::unit_bytes;
+    const char* const scales = b + k * bytes_of_k;
     const char* const zero_points = scales + nr * scale_bytes;
 
     auto a_sum = [&](auto r) NARROW_LAMBDA {
@@ -112,13 +115,23 @@ void group_tile(const TileArgs& args) {
     });
 
     auto advance = [&](auto count) NARROW_LAMBDA {
+      typename Isa::Packed packed[vectors];
       unroll<count * Isa::unit_steps>([&](auto step) NARROW_LAMBDA {
         constexpr int unit = step / Isa::unit_steps, within = step % Isa::unit_steps;
-        if constexpr (streaming && within == 0)
-          for (int line = 0; line < Isa::unit_bytes; line += 64)
-            __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
+        if constexpr (within == 0) {
+          if constexpr (streaming) {
+            for (int line = 0; line < Isa::unit_bytes; line += 64)
+              __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
+          } else {
+            __builtin_prefetch(next, 0, 2);
+            next += next_step;
+          }
+          unroll<vectors>([&](auto v) NARROW_LAMBDA {
+            packed[v] = Isa::load_b(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
+          });
+        }
         typename Isa::B bv[vectors];
-        unroll<vectors>([&](auto v) NARROW_LAMBDA { bv[v] = Isa::template load_b<within>(b + unit * Isa::unit_bytes, v); });
+        unroll<vectors>([&](auto v) NARROW_LAMBDA { bv[v] = Isa::template step_of<within>(packed[v]); });
         unroll<rows>([&](auto r) NARROW_LAMBDA {
           const typename Isa::A av = Isa::load_a(a + r * a_stride + step * Isa::geometry.kr);
           unroll<vectors>([&](auto v) NARROW_LAMBDA { Isa::dot(acc[step % phases][r][v], bv[v], av); });
@@ -127,9 +140,9 @@ void group_tile(const TileArgs& args) {
       a += count * Isa::unit_steps * Isa::geometry.kr;
       b += count * Isa::unit_bytes;
     };
-    for (; units >= turn; units -= turn) advance(std::integral_constant<int, turn>{});
+    while (scales - b >= turn * Isa::unit_bytes) advance(std::integral_constant<int, turn>{});
     if constexpr (turn > 1)
-      for (; units > 0; --units) advance(std::integral_constant<int, 1>{});
+      while (b != scales) advance(std::integral_constant<int, 1>{});
 
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);

@@ -5,7 +5,7 @@
 namespace narrow {
 namespace {
 
-template <int nr, int kr_, int mr, int steps, int b_offset_>
+template <int nr, int kr_, int mr, int b_offset_>
 struct Scalar {
   static constexpr Geometry geometry = {.a = Type::s8,
                                         .nr = nr,
@@ -17,21 +17,24 @@ struct Scalar {
                                         .b_offset = b_offset_};
   using Acc = uint32_t;  // modulo 2^32, as the registers of the other tiers
   using A = const char*;
-  static constexpr int in_flight = 1, unit_steps = steps;
   static constexpr bool nibbles = b_offset_ == 0;
-  static constexpr int unit_bytes = nr * kr_ * steps / (nibbles ? 2 : 1);
+  static constexpr int in_flight = 1, unit_steps = nibbles ? 2 : 1, unit_bytes = nr * kr_;
   struct B {
     uint8_t k[kr_];
   };
+  using Packed = B;
 
   static A load_a(const char* p) { return p; }
   static Acc zero() { return 0; }
   static Acc from(int32_t x) { return static_cast<Acc>(x); }
   static int32_t to_int(Acc x) { return static_cast<int32_t>(x); }
+  static Packed load_b(const char* p) {
+    Packed b;
+    memcpy(&b, p, kr_);
+    return b;
+  }
   template <int step>
-  static B load_b(const char* p, int v) {
-    B b;
-    memcpy(&b, p + (nibbles ? 0 : step * nr * kr_) + v * kr_, kr_);
+  static B step_of(Packed b) {
     if constexpr (nibbles)
       for (uint8_t& x : b.k) x = step == 0 ? x & 15 : x >> 4;
     return b;
@@ -42,12 +45,12 @@ struct Scalar {
 };
 
 constexpr Kernel rows[] = {
-    group_kernel<Scalar<8, 4, 4, 2, 0>, Simd>("gemm_s8u4g_4x8x4_generic", Tier::generic, Type::u4, generic_prepare,
-                                              generic_epilogue),
-    group_kernel<Scalar<8, 4, 4, 2, 128>, Simd>("gemm_s8s8g_4x8x4_generic", Tier::generic, Type::s8, generic_prepare,
-                                                generic_epilogue),
-    group_kernel<Scalar<4, 2, 7, 2, 0>, Simd>("gemm_s8u4g_7x4x2_generic", Tier::generic, Type::u4, generic_prepare,
-                                              generic_epilogue, 2),
+    group_kernel<Scalar<8, 4, 4, 0>, Simd>("gemm_s8u4g_4x8x4_generic", Tier::generic, Type::u4, generic_prepare,
+                                           generic_epilogue),
+    group_kernel<Scalar<8, 4, 4, 128>, Simd>("gemm_s8s8g_4x8x4_generic", Tier::generic, Type::s8, generic_prepare,
+                                             generic_epilogue),
+    group_kernel<Scalar<4, 2, 7, 0>, Simd>("gemm_s8u4g_7x4x2_generic", Tier::generic, Type::u4, generic_prepare,
+                                           generic_epilogue, 2),
 };
 
 }  // namespace
