@@ -10,8 +10,8 @@
 //
 // Counts are bytes, one for each column; a step adds at most 8, so after 28 steps they go over into int32.
 //
-// Isa provides V (a vector of nr bytes), zero(), load(p), low(v), high(v), load_table(p): 16 bytes over and over, add(v, v),
-// shuffle(table, index), and subtract_twice(from, v, to): to[j] = from[j] - 2 * v[j].
+// Isa provides V (a vector of nr bytes), zero(), load(p), low(v), high(v),
+// add_lookup(v, table, index): v += shuffle(table, index), and subtract_twice(from, v, to): to[j] = from[j] - 2 * v[j].
 #pragma once
 
 #include <stddef.h>
@@ -24,15 +24,18 @@
 namespace narrow {
 namespace {
 
+/// The 16 bytes of each row over and over, for a plain load: broadcasting them would take the units that shuffle.
+template <int bytes>
 struct alignas(64) DifferenceTable {
-  uint8_t count[16][16] = {};
+  uint8_t count[16][bytes] = {};
 
   constexpr DifferenceTable() {
     for (int a = 0; a < 16; ++a)
-      for (int b = 0; b < 16; ++b) count[a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ b));
+      for (int b = 0; b < bytes; ++b) count[a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ (b & 15)));
   }
 };
-constexpr DifferenceTable differences;
+template <int bytes>
+constexpr DifferenceTable<bytes> differences;
 
 template <class Isa, int rows, int panels>
 void lookup_tile(const TileArgs& args) {
@@ -43,15 +46,25 @@ void lookup_tile(const TileArgs& args) {
   const char* a = static_cast<const char*>(args.a);
   const char* b = static_cast<const char*>(args.b);
   const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride;
+  const char* const table = reinterpret_cast<const char*>(differences<nr>.count);
 
+  // Sums between one block of steps and the next, and at the end where C takes only a part of the last panel.
   alignas(64) int32_t sum[rows][panels * nr];
-  unroll<rows>([&](auto r) NARROW_LAMBDA { memcpy(sum[r], args.init + r * args.init_stride, sizeof sum[r]); });
-  for (ptrdiff_t left = args.steps; left > 0; left -= most) {
+  const bool whole = args.cols == panels * nr;
+  const int32_t* from = args.init;
+  ptrdiff_t from_stride = 0, left = args.steps;
+  bool last;
+  do {
+    last = left <= most;
     V differ[rows][panels];
     unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<panels>([&](auto p) NARROW_LAMBDA { differ[r][p] = Isa::zero(); }); });
     for (const char* end = a + (left < most ? left : most); a < end; a += unit, b += unit * nr) {
-      uint32_t word[rows];
-      unroll<rows>([&](auto r) NARROW_LAMBDA { memcpy(&word[r], a + r * a_stride, unit); });
+      uint64_t word[rows];  // times nr, so that four bits of it are an offset into the table
+      unroll<rows>([&](auto r) NARROW_LAMBDA {
+        uint32_t value;
+        memcpy(&value, a + r * a_stride, unit);
+        word[r] = static_cast<uint64_t>(value) * nr;
+      });
       unroll<unit>([&](auto i) NARROW_LAMBDA {
         V low[panels], high[panels];
         unroll<panels>([&](auto p) NARROW_LAMBDA {
@@ -60,20 +73,28 @@ void lookup_tile(const TileArgs& args) {
           high[p] = Isa::high(v);
         });
         unroll<rows>([&](auto r) NARROW_LAMBDA {
-          const V of_low = Isa::load_table(differences.count[word[r] >> (8 * i) & 15]);
-          const V of_high = Isa::load_table(differences.count[word[r] >> (8 * i + 4) & 15]);
+          const V of_low = Isa::load(table + (word[r] >> (8 * i) & 15 * nr));
+          const V of_high = Isa::load(table + (word[r] >> (8 * i + 4) & 15 * nr));
           unroll<panels>([&](auto p) NARROW_LAMBDA {
-            differ[r][p] = Isa::add(differ[r][p], Isa::shuffle(of_low, low[p]));
-            differ[r][p] = Isa::add(differ[r][p], Isa::shuffle(of_high, high[p]));
+            Isa::add_lookup(differ[r][p], of_low, low[p]);
+            Isa::add_lookup(differ[r][p], of_high, high[p]);
           });
         });
       });
     }
+    int32_t* const to = last && whole ? args.c : sum[0];
+    const ptrdiff_t to_stride = last && whole ? args.c_stride : panels * nr;
     unroll<rows>([&](auto r) NARROW_LAMBDA {
-      unroll<panels>([&](auto p) NARROW_LAMBDA { Isa::subtract_twice(sum[r] + p * nr, differ[r][p], sum[r] + p * nr); });
+      unroll<panels>([&](auto p) NARROW_LAMBDA {
+        Isa::subtract_twice(from + r * from_stride + p * nr, differ[r][p], to + r * to_stride + p * nr);
+      });
     });
-  }
-  for (int r = 0; r < rows; ++r) memcpy(args.c + r * args.c_stride, sum[r], sizeof(int32_t) * args.cols);
+    from = sum[0];
+    from_stride = panels * nr;
+    left -= most;
+  } while (!last);
+  if (!whole)
+    for (int r = 0; r < rows; ++r) memcpy(args.c + r * args.c_stride, sum[r], sizeof(int32_t) * args.cols);
 }
 
 template <class Isa>
