@@ -33,8 +33,7 @@ struct Bits {
   }
 };
 
-constexpr Kernel rows[] = {
-    binary_kernel<Bits>("gemm_b1b1_4x64x8_avx2", Tier::avx2, lookup_tiles<Bits>.run, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {binary_kernel<Bits, LookupTiles>("gemm_b1b1_4x64x8_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

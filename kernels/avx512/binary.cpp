@@ -34,7 +34,7 @@ struct Bits {
 };
 
 constexpr Kernel rows[] = {
-    binary_kernel<Bits>("gemm_b1b1_12x64x8_avx512", Tier::avx512, lookup_tiles<Bits>.run, avx512_prepare, avx512_epilogue)};
+    binary_kernel<Bits, LookupTiles>("gemm_b1b1_12x64x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 
