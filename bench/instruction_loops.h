@@ -16,6 +16,8 @@ struct Loop {
 
 /// Exact int8 multiply-accumulate at the tier's full width.
 Loop int8_loop(narrow::Tier tier);
+/// Multiply-accumulate of bits in the tier's best way: xor, popcount and add where there is a popcount, else table lookups.
+Loop binary_loop(narrow::Tier tier);
 /// f32 fused multiply-add at the tier's full width.
 Loop f32_loop(narrow::Tier tier);
 

@@ -66,6 +66,8 @@ Loop int8_loop(narrow::Tier tier) {
   }
 }
 
+Loop binary_loop(narrow::Tier) { return {}; }
+
 Loop f32_loop(narrow::Tier tier) {
   return tier == narrow::Tier::generic ? Loop{} : Loop{"fmla", 24 * 4, fmla};
 }

@@ -32,6 +32,12 @@
 // The exact product below VNNI: 16-bit pairs multiplied and added, then added to the accumulator.
 #define MADD(r, a, b, i, t) "vpmaddwd %%" r a ", %%" r b ", %%" r #t "\n"
 #define ADD(r, a, b, i, t) "vpaddd %%" r #t ", %%" r #i ", %%" r #i "\n"
+// Bits: what differs in 16 columns times 32 bits is counted and added; or four bits of a byte of each column are looked up.
+#define COUNT(r, a, b, i, t) \
+  "vpxord %%" r a ", %%" r b ", %%" r #t "\n vpopcntd %%" r #t ", %%" r #t "\n vpaddd %%" r #t ", %%" r #i ", %%" r #i "\n"
+#define LOOKUP(r, a, b, i, t) "vpshufb %%" r a ", %%" r b ", %%" r #t "\n"
+#define ADD_BYTES(r, a, b, i, t) "vpaddb %%" r #t ", %%" r #i ", %%" r #i "\n"
+#define LOOKUP_ALL(r, a, b) EACH_7_PAIRS(LOOKUP, r, a, b) EACH_7_PAIRS(ADD_BYTES, r, a, b)
 #define EACH_7_PAIRS(X, r, a, b) \
   X(r, a, b, 0, 7) X(r, a, b, 1, 8) X(r, a, b, 2, 9) X(r, a, b, 3, 10) X(r, a, b, 4, 11) X(r, a, b, 5, 12) X(r, a, b, 6, 13)
 #define MADD_ALL(r, a, b) EACH_7_PAIRS(MADD, r, a, b) EACH_7_PAIRS(ADD, r, a, b)
@@ -43,6 +49,9 @@ LOOP(dpbusd_zmm, "avx512f,avx512vnni", ZERO_ALL_ZMM, EACH_24(DPBUSD_ZMM), CLOBBE
 LOOP(dpbusd_ymm, "avx2,avxvnni", ZERO_ALL_YMM, EACH_14(DPBUSD_YMM), CLOBBER_16)
 LOOP(madd_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, MADD_ALL("zmm", "30", "31"), CLOBBER_32)
 LOOP(madd_ymm, "avx2", ZERO_ALL_YMM, MADD_ALL("ymm", "14", "15"), CLOBBER_16)
+LOOP(count_zmm, "avx512f", ZERO_ALL_ZMM, EACH_7_PAIRS(COUNT, "zmm", "30", "31"), CLOBBER_32)
+LOOP(lookup_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, LOOKUP_ALL("zmm", "30", "31"), CLOBBER_32)
+LOOP(lookup_ymm, "avx2", ZERO_ALL_YMM, LOOKUP_ALL("ymm", "14", "15"), CLOBBER_16)
 LOOP(fma_zmm, "avx512f", ZERO_ALL_ZMM, EACH_24(FMA_ZMM), CLOBBER_32)
 LOOP(fma_ymm, "avx2,fma", ZERO_ALL_YMM, EACH_14(FMA_YMM), CLOBBER_16)
 
@@ -85,6 +94,18 @@ Loop int8_loop(narrow::Tier tier) {
     case narrow::Tier::avx512: return {"vpmaddwd+vpaddd zmm", 7 * 32, madd_zmm};
     case narrow::Tier::avxvnni: return {"vpdpbusd ymm", 14 * 32, dpbusd_ymm};
     case narrow::Tier::avx2: return {"vpmaddwd+vpaddd ymm", 7 * 16, madd_ymm};
+    default: return {};
+  }
+}
+
+Loop binary_loop(narrow::Tier tier) {
+  switch (tier) {
+    case narrow::Tier::avx512vnni:
+      if (__builtin_cpu_supports("avx512vpopcntdq")) return {"vpxord+vpopcntd+vpaddd", 7 * 512, count_zmm};
+      [[fallthrough]];
+    case narrow::Tier::avx512: return {"vpshufb+vpaddb zmm", 7 * 256, lookup_zmm};
+    case narrow::Tier::avxvnni:
+    case narrow::Tier::avx2: return {"vpshufb+vpaddb ymm", 7 * 128, lookup_ymm};
     default: return {};
   }
 }

@@ -13,6 +13,7 @@ struct Peak {
   Contender loop;    ///< loop.run is empty where the tier has no instruction to measure (generic).
 };
 Peak int8_peak(narrow::Tier tier, const narrow::Parallel& parallel);
+Peak binary_peak(narrow::Tier tier, const narrow::Parallel& parallel);
 Peak f32_peak(narrow::Tier tier, const narrow::Parallel& parallel);
 
 /// Reading `bytes` bytes once, with the tier's widest loads, shared out over the threads; work in bytes. The

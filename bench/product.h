@@ -40,7 +40,8 @@ class Product {
     scratch_ = Buffer(plan_.scratch_size(m, parallel.threads));
     args_.m = m;
     args_.a = a;
-    args_.a_stride = weights.k();
+    args_.a_stride = desc.a == narrow::Type::b1 ? narrow::bit_row_bytes(weights.k()) : weights.k();
+    macs_ = static_cast<double>(m) * static_cast<double>(weights.n()) * static_cast<double>(weights.k());
     args_.c = c_.data();
     args_.c_stride = weights.n();
     run();
@@ -48,8 +49,7 @@ class Product {
 
   void run() { require(plan_.run(args_, scratch_.data(), scratch_.size(), parallel_), "run"); }
   Contender contender() {
-    const double macs = static_cast<double>(args_.m) * static_cast<double>(args_.a_stride * args_.c_stride);
-    return bench::contender(macs, [this] { run(); });
+    return bench::contender(macs_, [this] { run(); });
   }
   const std::byte* row(std::int64_t i) const { return c_.data() + static_cast<std::size_t>(i) * row_bytes_; }
   std::size_t row_bytes() const { return row_bytes_; }
@@ -60,6 +60,7 @@ class Product {
  private:
   narrow::Parallel parallel_;
   std::size_t row_bytes_;
+  double macs_ = 0;
   narrow::Gemm plan_;
   narrow::GemmArgs args_;
   Buffer c_, scratch_;

@@ -17,6 +17,7 @@ struct ShapeFormat {
 };
 inline constexpr ShapeFormat shape_formats[] = {
     {"int8", "M N K"},
+    {"binary", "M N K"},
 };
 
 /// C[m,n] = A[m,k] B[k,n]. One line an operation and its numbers; # starts a comment.
@@ -85,6 +86,23 @@ int8 512 4096 11008
 
 # Weights beyond every cache
 int8 1 28672 8192
+
+# Bits: squares, layers of binary networks as products, a few rows
+binary 64 64 64
+binary 100 100 100
+binary 256 256 256
+binary 512 512 512
+binary 1024 1024 1024
+binary 2048 2048 2048
+binary 3136 64 576
+binary 784 128 1152
+binary 196 256 2304
+binary 49 512 4608
+binary 784 256 128
+binary 128 4096 4096
+binary 16 4096 4096
+binary 4 4096 4096
+binary 1 4096 4096
 )";
 
 struct Shape {

@@ -17,6 +17,8 @@ ColumnSource columns_from(const ColumnSource& all, std::int64_t j) {
   c.scale = offset(all.scale, j * all.scale_stride);
   c.zero_point = offset(all.zero_point, j * all.zero_point_stride);
   c.bias_s32 = offset(all.bias_s32, j);
+  c.threshold = offset(all.threshold, j);
+  c.at_most = offset(all.at_most, j);
   c.bias_f32 = offset(all.bias_f32, j);
   c.multiplier = offset(all.multiplier, j * all.multiplier_stride);
   c.shift = offset(all.shift, j * all.multiplier_stride);
@@ -27,6 +29,7 @@ ColumnSource columns_from(const ColumnSource& all, std::int64_t j) {
 void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Columns& columns, const std::int32_t* sum,
             std::ptrdiff_t sum_stride, std::int64_t row, std::int64_t column, int row_count, int cols) {
   const auto c_size = static_cast<std::ptrdiff_t>(size_of(p.spec.c));
+  const bool bits = p.spec.c == Type::b1, last = column + cols == p.n;
   const auto r_size = static_cast<std::ptrdiff_t>(size_of(p.spec.residual));
   p.epilogue({.spec = &p.spec,
               .columns = &columns,
@@ -34,7 +37,8 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
               .sum_stride = sum_stride,
               .rows = row_count,
               .cols = cols,
-              .c = static_cast<char*>(item.c) + (row * item.c_stride + column) * c_size,
+              .bit_cols = static_cast<int>(last ? 8 * bit_row_bytes(p.n) - column : cols),
+              .c = static_cast<char*>(item.c) + (row * item.c_stride + (bits ? column / 8 : column)) * c_size,
               .c_stride = item.c_stride * c_size,
               .residual = offset(static_cast<const char*>(item.residual), (row * item.residual_stride + column) * r_size),
               .residual_stride = item.residual_stride * r_size,

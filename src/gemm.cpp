@@ -78,10 +78,23 @@ Status check_fixed_point(const GemmDesc& d, std::int64_t n) {
   return {};
 }
 
+Status check_bits(const GemmDesc& d, std::int64_t n) {
+  if (!d.threshold && n > 0) return bad("gemm: a b1 output needs thresholds");
+  if (is_float(d.a)) return bad("gemm: a b1 output needs an integer or b1 a");
+  if (d.bias_f32) return bad("gemm: a b1 output takes an s32 bias");
+  if (d.accumulate || d.residual != Type::none || d.activation != Activation::none)
+    return bad("gemm: a b1 output takes no accumulate, residual or activation");
+  if (d.at_most)
+    for (std::int64_t j = 0; j < n; ++j)
+      if (d.at_most[j] > 1) return bad("gemm: an at_most is neither 0 nor 1");
+  return {};
+}
+
 Status check_c(const GemmDesc& d, std::int64_t n) {
+  if (d.c == Type::b1) return check_bits(d, n);
   const bool rounded = is_int8(d.c);
   if (d.c != Type::s32 && !is_float(d.c) && !rounded)
-    return {Code::unsupported, "gemm: c must be s32, f32, bf16, f16, s8 or u8"};
+    return {Code::unsupported, "gemm: c must be s32, f32, bf16, f16, s8, u8 or b1"};
   if (d.bias_s32 && d.bias_f32) return bad("gemm: two biases");
   if (d.c == Type::s32 && d.bias_f32) return bad("gemm: an s32 output takes an s32 bias");
   if (d.accumulate && rounded) return bad("gemm: accumulate needs an s32, f32, bf16 or f16 output");
@@ -174,7 +187,7 @@ Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p
   if (!item.c) return bad("gemm: c is null");
   if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
   if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, k)) return bad("gemm: a bit of a beyond k is not 0");
-  if (item.c_stride < n) return bad("gemm: c_stride is shorter than a row");
+  if (item.c_stride < elements_of(d.c, n)) return bad("gemm: c_stride is shorter than a row");
   if (d.residual != Type::none) {
     if (!item.residual) return bad("gemm: residual is null");
     if (item.residual_stride < n) return bad("gemm: residual_stride is shorter than a row");
@@ -207,6 +220,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   if (Status s = check_groups(d, grouped); !s.ok()) return s;
   if (Status s = check_overflow(d, w); !s.ok()) return s;
 
+  if (d.c == Type::b1 && kernel.geometry.nr % 8 != 0)
+    return {Code::unsupported, "gemm: this kernel's panels are no whole bytes of a b1 output"};
   const BlobSections sections = WeightsAccess::sections(w);
   const char* blob = static_cast<const char*>(w.blob());
   const Geometry& g = kernel.geometry;
@@ -223,7 +238,9 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
                .bias_f32 = d.bias_f32,
                .multiplier = d.multiplier,
                .shift = d.shift,
-               .multiplier_stride = d.multiplier_per == Per::column};
+               .multiplier_stride = d.multiplier_per == Per::column,
+               .threshold = d.threshold,
+               .at_most = d.at_most};
   p.panels = blob + sections.panels;
   p.panel_stride = static_cast<std::ptrdiff_t>(h.panel_stride);
   p.k = elements_of(w.type(), w.k());

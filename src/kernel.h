@@ -58,6 +58,13 @@ struct Groups {
   ptrdiff_t a_sums, a_scales;  ///< bytes from the beginning of a row
 };
 
+/// A row of A in pieces, as a convolution reads its input: `rows` times `runs` runs of k, each TileArgs::steps long, at these
+/// distances from the row's first byte.
+struct Window {
+  ptrdiff_t rows, row_stride;  ///< bytes
+  ptrdiff_t runs, run_stride;  ///< bytes
+};
+
 /// One tile of sums: c[i][j] = init[i][j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
 /// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
 struct TileArgs {
@@ -67,12 +74,13 @@ struct TileArgs {
   ptrdiff_t b_stride;  ///< bytes from panel to panel
   const void* next;    ///< in the first of as many panels: what to bring into the L2 cache meanwhile
   ptrdiff_t next_step;    ///< bytes from one k-step's request to the next
-  ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr
+  ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr. Indirect tiles: of one run
   const int32_t* init;    ///< [rows][panels * nr] initial sums
   ptrdiff_t init_stride;  ///< elements; 0: the same for all rows. Else a last row group is read whole
   int32_t* c;
   ptrdiff_t c_stride;              ///< elements
   int cols;                        ///< columns to store: (panels - 1) * nr < cols <= panels * nr
+  const Window* window = nullptr;  ///< indirect tiles, whose `a` is an array of pointers to the first byte of each row
   const Groups* groups = nullptr;  ///< grouped kernels: c then holds the bits of float sums, and a and b what Groups says
 };
 using TileFn = void (*)(const TileArgs&);
@@ -99,11 +107,13 @@ struct Geometry {
 /// first. Padding beyond k is stored as anything (B's padding is zero).
 struct PackAArgs {
   const void* src;
-  Type src_type;     ///< u8, s8, f32, bf16, f16
+  Type src_type;     ///< u8, s8, f32, bf16, f16, b1
   ptrdiff_t stride;  ///< elements
   int rows;
   ptrdiff_t k, k_padded;
   Dynamic dynamic;      ///< float sources
+  const float* threshold = nullptr;  ///< rows that become bits: x >= threshold[k * threshold_stride]; null: 0
+  int threshold_stride = 0;          ///< 0 or 1
   void* dst;            ///< rows (groups) one after another, k_padded elements each
   int32_t* row_sum;     ///< [rows] sum of the stored values over the real k; null: not wanted
   float* scale;         ///< [rows] out, float sources only: a ~ scale * (stored - zero_point)
@@ -165,6 +175,8 @@ struct ColumnSource {
   const int32_t* multiplier;
   const int32_t* shift;
   int multiplier_stride;
+  const int32_t* threshold;  ///< where C is bits
+  const uint8_t* at_most;    ///< null: none
 };
 
 /// Column parameters of one strip, padded to whole panels with harmless values.
@@ -176,6 +188,8 @@ struct alignas(64) Columns {
   float bias[max_tile_cols];
   int32_t multiplier[max_tile_cols];
   int32_t shift[max_tile_cols];
+  int32_t threshold[max_tile_cols];  ///< where C is bits: (sum ^ flip) >= threshold, flip all ones to turn the comparison
+  int32_t flip[max_tile_cols];
   bool has_zero_point;
 };
 
@@ -186,6 +200,7 @@ struct EpilogueArgs {
   const int32_t* sum;    ///< [rows][sum_stride], whole panels readable; floats' bits where spec->float_sums
   ptrdiff_t sum_stride;  ///< elements
   int rows, cols;
+  int bit_cols;  ///< where C is bits: those to write, from cols on zeros; a multiple of 8
   void* c;
   ptrdiff_t c_stride;  ///< bytes
   const void* residual;
@@ -212,6 +227,7 @@ struct Kernel {
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
   const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
+  const TileFn (*run_indirect)[max_tile_rows] = nullptr;  ///< likewise, for rows in pieces; null where there are none
   void (*pack_a)(const PackAArgs&);
   void (*pack_b)(const PackBArgs&);
   void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);

@@ -157,6 +157,38 @@ TEST_P(Binary, Epilogues) {
   }
 }
 
+/// Bits out, of bits and of bytes: every n, the zeros behind them, nothing else touched.
+TEST_P(Binary, BitsOut) {
+  std::uint64_t seed = 0;
+  for (Type b : {Type::b1, Type::s8})
+    for (const Kernel* kernel : rows_of(GetParam(), b)) {
+      if (kernel->geometry.nr % 8 != 0) continue;
+      const Geometry& g = kernel->geometry;
+      for (std::int64_t n = 1; n <= 2 * g.max_panels * g.nr + 1; n += n < 70 ? 1 : 5) {
+        ++seed;
+        Case c = bits(1 + static_cast<std::int64_t>(seed % 9), n, 1 + static_cast<std::int64_t>(seed % 97));
+        c.a = b == Type::b1 ? Type::b1 : Type::u8;
+        c.b = b;
+        c.c = Type::b1;
+        c.bias = seed % 3 == 0 && b == Type::s8 ? Bias::s32 : Bias::none;
+        c.pad = seed % 4;
+        c.seed = seed;
+        ASSERT_TRUE(Problem(c).check(*kernel));
+      }
+      for (int threads : {1, 2, 3, 8}) {
+        Case c = bits(65, 333, 4000);
+        c.a = b == Type::b1 ? Type::b1 : Type::u8;
+        c.b = b;
+        c.c = Type::b1;
+        Problem problem(c);
+        Gemm plan;
+        ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+        ASSERT_TRUE(problem.check(plan, 65, {threads, schedules[0].for_each, nullptr})) << threads;
+        ASSERT_TRUE(problem.check(plan, 1, {threads, schedules[0].for_each, nullptr})) << threads;
+      }
+    }
+}
+
 /// A row stride at which rows collide in the cache has A copied.
 TEST_P(Binary, RowsThatCollideInTheCache) {
   Case c = bits(40, 50, 1000);
@@ -249,6 +281,23 @@ TEST(Binary, WhatIsRefused) {
     EXPECT_EQ(s.code, Code::invalid_argument);
     EXPECT_NE(std::string(s.reason).find("beyond k"), std::string::npos) << s.reason;
     problem.a().data()[at] ^= 0x80;
+  }
+  Case out = bits(3, 5, 40);
+  out.c = Type::b1;
+  Problem thresholds(out);
+  ASSERT_TRUE(thresholds.pack(Cap{}, &weights).ok());
+  EXPECT_TRUE(Gemm::plan(thresholds.desc(), weights, &plan).ok());
+  const float bias[5] = {};
+  const std::uint8_t at_most[5] = {0, 1, 2, 0, 0};
+  for (int what = 0; what < 6; ++what) {
+    g = thresholds.desc();
+    if (what == 0) g.threshold = nullptr;
+    if (what == 1) g.at_most = at_most;
+    if (what == 2) g.accumulate = true;
+    if (what == 3) g.activation = Activation::relu;
+    if (what == 4) g.bias_f32 = bias;
+    if (what == 5) g.residual = Type::f32;
+    EXPECT_EQ(Gemm::plan(g, weights, &plan).code, Code::invalid_argument) << what;
   }
   Problem int8({.m = 3, .n = 5, .k = 40});
   ASSERT_TRUE(int8.pack(Cap{}, &weights).ok());

@@ -155,7 +155,7 @@ class Problem {
     const std::size_t element = size_of(case_.c);
     expected();
     for (std::int64_t i = 0; i < case_.m; ++i)
-      for (std::int64_t j = 0; j < case_.n; ++j)
+      for (std::int64_t j = 0; j < elements_of(case_.c, case_.n); ++j)
         if (std::memcmp(&expected_[static_cast<std::size_t>(i * c_stride_ + j) * element], expected_.data(), element) != 0) return false;
     return true;
   }
@@ -199,7 +199,7 @@ class Problem {
     expected();
     for (std::size_t at = 0; at < c_.size(); at += element) {
       const std::int64_t index = static_cast<std::int64_t>(at / element), i = index / c_stride_, j = index % c_stride_;
-      const bool written = i >= case_.m - m && j < case_.n;
+      const bool written = i >= case_.m - m && j < elements_of(case_.c, case_.n);
       const unsigned char* want = (written ? expected_.data() : initial_c_.data()) + at;
       if (std::memcmp(want, c_.data() + at, element) == 0 || (written && both_nan(want, c_.data() + at))) continue;
       return testing::AssertionFailure() << (written ? "" : "written outside: ") << "row " << i - (case_.m - m) << " of " << m
@@ -247,6 +247,9 @@ class Problem {
       case Type::s32:
         std::memcpy(&s32, element, sizeof s32);
         std::snprintf(text, sizeof text, "%d", s32);
+        break;
+      case Type::b1:
+        std::snprintf(text, sizeof text, "%02x", *element);
         break;
       case Type::s8:
       case Type::u8:
@@ -406,6 +409,15 @@ class Problem {
       // Towards the middle: with relu and a zero point at the upper end, every output would be the same.
       desc_.c_zero_point = rng_.one_in(8) ? draw_zero_point(case_.c) : draw_zero_point(Type::s8) / 4 + (case_.c == Type::u8 ? 100 : 0);
     }
+    if (case_.c == Type::b1) {
+      const auto bound = static_cast<std::int64_t>(magnitude());
+      threshold_ = draw_array<std::int32_t>(n, [&] {
+        return static_cast<std::int32_t>(rng_.one_in(9) ? INT32_MIN : rng_.one_in(9) ? INT32_MAX : rng_.between(-bound, bound));
+      });
+      at_most_ = draw_array<std::uint8_t>(n, [&] { return static_cast<std::uint8_t>(rng_.one_in(2)); });
+      desc_.threshold = threshold_.as<std::int32_t>();
+      if (!rng_.one_in(4)) desc_.at_most = at_most_.as<std::uint8_t>();
+    }
     if (case_.requantize == Requantize::fixed_point) {
       const std::size_t count = case_.multiplier == Given::each ? n : 1;
       multiplier_ = draw_array<std::int32_t>(
@@ -419,8 +431,9 @@ class Problem {
   }
 
   void draw_c() {
-    c_stride_ = case_.n + case_.pad;
-    Guarded drawn = draw_elements(case_.c, matrix_elements(case_.m, case_.n, c_stride_), Fill::random);
+    const std::int64_t n = elements_of(case_.c, case_.n);
+    c_stride_ = n + case_.pad;
+    Guarded drawn = draw_elements(case_.c, matrix_elements(case_.m, n, c_stride_), Fill::random);
     initial_c_.assign(drawn.data(), drawn.data() + drawn.size());
     c_ = Guarded(drawn.size(), size_of(case_.c), case_.edge);
     reset_c();
@@ -432,7 +445,7 @@ class Problem {
   GemmDesc desc_;
   std::int64_t a_stride_ = 0, c_stride_ = 0, residual_stride_ = 0;
   Guarded a_, b_, c_, residual_, blob_;
-  Guarded a_scale_, a_zero_point_, b_scale_, b_zero_point_, bias_, multiplier_, shift_;
+  Guarded a_scale_, a_zero_point_, b_scale_, b_zero_point_, bias_, multiplier_, shift_, threshold_, at_most_;
   std::vector<unsigned char> initial_c_, expected_;
 };
 

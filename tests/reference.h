@@ -82,6 +82,13 @@ inline void reference_gemm(const GemmDesc& d, const WeightsDesc& w, const GemmAr
       for (std::int64_t p = 0; p < w.k; ++p) sum += static_cast<std::int64_t>(row.q[p]) * b[j * w.k + p];
       assert(sum >= INT32_MIN && sum <= INT32_MAX);
 
+      if (d.c == Type::b1) {
+        auto* byte = static_cast<unsigned char*>(args.c) + i * args.c_stride + j / 8;
+        const bool one = d.at_most != nullptr && d.at_most[j] != 0 ? sum <= d.threshold[j] : sum >= d.threshold[j];
+        *byte = static_cast<unsigned char>((*byte & ~(1u << (j % 8))) | static_cast<unsigned>(one) << (j % 8));
+        for (std::int64_t p = w.n; j == w.n - 1 && p < 8 * bit_row_bytes(w.n); ++p) byte[p / 8 - j / 8] &= static_cast<unsigned char>(~(1u << (p % 8)));
+        continue;
+      }
       const std::int64_t at = i * args.c_stride + j;
       if (d.c == Type::s32) {
         auto* c = static_cast<std::int32_t*>(args.c) + at;

@@ -24,7 +24,7 @@ enum class Requantize : std::uint8_t {
 ///   y = fma(float(sum), a_scale * b_scale_j, bias[j])            (bias 0 unless f32; fma(float(sum) * a_scale_i, b_scale_j,
 ///                                                                 bias[j]) where rows have their own scales)
 ///   y = y + C[i,j] (accumulate), y = y + residual[i,j], y = activation(y)
-/// the output is sum (s32), y (f32, bf16, f16, rounded to nearest even) or y requantized (s8, u8). docs/arithmetic.md gives
+/// the output is sum (s32), y (f32, bf16, f16, rounded to nearest even), y requantized (s8, u8) or a comparison of sum (b1). docs/arithmetic.md gives
 /// each step to the last rounding; every tier, thread count and m yields the same bits.
 ///
 /// Weights with groups of k (WeightsDesc::groups) take A as s8 with zero point 0, or floats quantized symmetrically, and give
@@ -46,7 +46,7 @@ struct GemmDesc {
   std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1.
 
   // C
-  Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8.
+  Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds.
   const std::int32_t* bias_s32 = nullptr;    ///< [n], added to the sum; refused where the two could leave int32.
   const float* bias_f32 = nullptr;           ///< [n], not for s32 output nor fixed_point; not together with bias_s32.
   bool accumulate = false;                   ///< C += for s32 (saturating), f32, bf16, f16.
@@ -63,6 +63,10 @@ struct GemmDesc {
   const std::int32_t* multiplier = nullptr;  ///< fixed_point: 1 or n values in [2^30, 2^31); scales are not used then.
   const std::int32_t* shift = nullptr;       ///< fixed_point: as many values in [1, 62].
   Per multiplier_per = Per::tensor;          ///< tensor or column.
+
+  const std::int32_t* threshold = nullptr;   ///< [n], b1: bit j is sum >= threshold[j], or, where at_most[j] is 1,
+  const std::uint8_t* at_most = nullptr;     ///< sum <= threshold[j]. [n] of 0 and 1; null: all 0. Sums with bias_s32; scales,
+                                             ///< activation and the rest are not used. fold_batch_norm makes both.
 
   Cap cap;  ///< The plan may use the tiers under this cap (and only kernels that read the layout of the weights).
 };
@@ -124,7 +128,7 @@ class Gemm {
   friend struct GemmAccess;
   GemmDesc desc_;
   Weights weights_;
-  alignas(8) unsigned char state_[320] = {};  ///< what run would otherwise derive anew (src/driver.h)
+  alignas(8) unsigned char state_[448] = {};  ///< what run would otherwise derive anew (src/driver.h)
 };
 
 /// One shot: plan and run. For calls that happen once; costs the plan's checks each time.

@@ -15,13 +15,13 @@ struct Bits {
 
   static NARROW_INLINE V zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE V load(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const V*>(p)); }
-  static NARROW_INLINE V load_table(const uint8_t* p) {
-    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
-  }
   static NARROW_INLINE V low(V v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
   static NARROW_INLINE V high(V v) { return low(_mm256_srli_epi16(v, 4)); }
-  static NARROW_INLINE V add(V a, V b) { return _mm256_add_epi8(a, b); }
-  static NARROW_INLINE V shuffle(V table, V index) { return _mm256_shuffle_epi8(table, index); }
+  // As assembly with a tied operand, because g++ 12 copies and spills the counts of the intrinsics.
+  static NARROW_INLINE void add_lookup(V& count, V table, V index) {
+    V differ;
+    asm("vpshufb %3, %2, %1\n\tvpaddb %1, %0, %0" : "+x"(count), "=&x"(differ) : "x"(table), "x"(index));
+  }
   static NARROW_INLINE void subtract_twice(const int32_t* from, V v, int32_t* to) {
     alignas(32) uint8_t count[32];
     _mm256_store_si256(reinterpret_cast<V*>(count), v);
@@ -33,8 +33,7 @@ struct Bits {
   }
 };
 
-constexpr Kernel rows[] = {
-    binary_kernel<Bits>("gemm_b1b1_4x64x8_avx2", Tier::avx2, lookup_tiles<Bits>.run, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {binary_kernel<Bits, LookupTiles>("gemm_b1b1_4x64x8_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -56,6 +56,12 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     x = _mm_add_epi32(x, _mm_unpackhi_epi64(x, x));
     return _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32(x, 1)));
   }
+  static NARROW_INLINE uint32_t mask_not_less(F a, F b) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
+  }
+  static NARROW_INLINE uint32_t mask_not_less(I a, I b) {
+    return 0xff ^ static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a))));
+  }
   static NARROW_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   static NARROW_INLINE F max(F a, F b) { return _mm256_max_ps(a, b); }
   static NARROW_INLINE F min(F a, F b) { return _mm256_min_ps(a, b); }

@@ -16,13 +16,13 @@ struct Bits {
 
   static NARROW_INLINE V zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE V load(const char* p) { return _mm512_loadu_si512(p); }
-  static NARROW_INLINE V load_table(const uint8_t* p) {
-    return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
-  }
   static NARROW_INLINE V low(V v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
   static NARROW_INLINE V high(V v) { return low(_mm512_srli_epi16(v, 4)); }
-  static NARROW_INLINE V add(V a, V b) { return _mm512_add_epi8(a, b); }
-  static NARROW_INLINE V shuffle(V table, V index) { return _mm512_shuffle_epi8(table, index); }
+  // As assembly with a tied operand, because g++ 12 copies and spills the counts of the intrinsics.
+  static NARROW_INLINE void add_lookup(V& count, V table, V index) {
+    V differ;
+    asm("vpshufb %3, %2, %1\n\tvpaddb %1, %0, %0" : "+v"(count), "=&v"(differ) : "v"(table), "v"(index));
+  }
   static NARROW_INLINE void subtract_twice(const int32_t* from, V v, int32_t* to) {
     alignas(64) uint8_t count[64];
     _mm512_store_si512(count, v);
@@ -34,7 +34,7 @@ struct Bits {
 };
 
 constexpr Kernel rows[] = {
-    binary_kernel<Bits>("gemm_b1b1_12x64x8_avx512", Tier::avx512, lookup_tiles<Bits>.run, avx512_prepare, avx512_epilogue)};
+    binary_kernel<Bits, LookupTiles>("gemm_b1b1_12x64x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

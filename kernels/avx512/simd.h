@@ -48,6 +48,8 @@ struct Simd : XsimdBase<xsimd::avx512bw> {
   static NARROW_INLINE void store(int32_t* p, I v, int count) { _mm512_mask_storeu_epi32(p, first(count), v); }
 
   static NARROW_INLINE int32_t reduce_add(I a) { return _mm512_reduce_add_epi32(a); }
+  static NARROW_INLINE uint32_t mask_not_less(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+  static NARROW_INLINE uint32_t mask_not_less(I a, I b) { return _mm512_cmpge_epi32_mask(a, b); }
   static NARROW_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static NARROW_INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
   static NARROW_INLINE F min(F a, F b) { return _mm512_min_ps(a, b); }

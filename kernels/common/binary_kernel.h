@@ -17,10 +17,13 @@ inline void pack_bits_of_a(const PackAArgs& args) {
   }
 }
 
-template <class Isa>
-constexpr Kernel binary_kernel(const char* name, Tier tier, const TileFn (*run)[max_tile_rows],
-                               decltype(Kernel::prepare) prepare, decltype(Kernel::epilogue) epilogue, uint16_t layout = 1,
-                               Feature needs = Feature::none) {
+template <class T>
+constexpr T binary_tiles;
+
+/// `RunTiles` makes the tile functions: Tiles or LookupTiles.
+template <class Isa, template <class, bool> class RunTiles>
+constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
+                               decltype(Kernel::epilogue) epilogue, uint16_t layout = 1, Feature needs = Feature::none) {
   return {.name = name,
           .tier = tier,
           .b = Type::b1,
@@ -28,15 +31,13 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, const TileFn (*run)[
           .needs = needs,
           .layout = layout,
           .geometry = Isa::geometry,
-          .run = run,
+          .run = binary_tiles<RunTiles<Isa, false>>.run,
+          .run_indirect = binary_tiles<RunTiles<Isa, true>>.run,
           .pack_a = pack_bits_of_a,
           .pack_b = pack_panels<Isa>,
           .prepare = prepare,
           .epilogue = epilogue};
 }
-
-template <class Isa>
-constexpr Tiles<Isa> binary_tiles;
 
 }  // namespace
 }  // namespace narrow

@@ -78,10 +78,25 @@ NARROW_INLINE void prepare_scales(const EpilogueSpec& spec, const ColumnSource& 
   }
 }
 
+/// sum <= t is the same as ~sum >= ~t.
+template <class S>
+NARROW_INLINE void prepare_thresholds(const ColumnSource& source, int cols, Columns* columns) {
+  using I = typename S::I;
+  for (int j = 0; j < cols; j += S::width) {
+    const int count = cols - j < S::width ? cols - j : S::width;
+    const I zero = S::broadcast(int32_t{0});
+    const I flip = source.at_most ? S::sub(zero, S::load(source.at_most + j, count)) : zero;
+    S::store(columns->flip + j, flip);
+    S::store(columns->threshold + j, S::bit_xor(S::load(source.threshold + j, count), flip));
+  }
+}
+
 template <class S>
 void prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns) {
   prepare_sums<S>(spec, source, cols, columns);
-  if (spec.c != Type::s32 && spec.requantize != Requantize::fixed_point) prepare_scales<S>(spec, source, cols, columns);
+  if (spec.c == Type::b1)
+    prepare_thresholds<S>(source, cols, columns);
+  else if (spec.c != Type::s32 && spec.requantize != Requantize::fixed_point) prepare_scales<S>(spec, source, cols, columns);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <type_traits>
 
@@ -306,6 +307,26 @@ void s32_epilogue(const EpilogueArgs& args) {
   });
 }
 
+/// Bits of C, a byte (or as many as a vector gives) at a time; a strip begins with a byte.
+template <class S>
+void bits_epilogue(const EpilogueArgs& args) {
+  constexpr int block = S::width > 8 ? S::width : 8;
+  for (int i = 0; i < args.rows; ++i) {
+    char* c = row<char>(args.c, args.c_stride, i);
+    for (int j = 0; j < args.bit_cols; j += block) {
+      uint32_t bits = 0;
+      for (int v = j; v < j + block && v < args.cols; v += S::width) {
+        typename S::I sum[1];
+        load_sums<S, true>(args, i, v, sum);
+        const typename S::I flipped = S::bit_xor(sum[0], S::load(args.columns->flip + v));
+        bits |= S::mask_not_less(flipped, S::load(args.columns->threshold + v)) << (v - j);
+      }
+      if (args.cols < j + block) bits &= args.cols > j ? (1u << (args.cols - j)) - 1 : 0;
+      memcpy(c + j / 8, &bits, args.bit_cols - j < block ? (args.bit_cols - j) / 8 : block / 8);
+    }
+  }
+}
+
 template <class S, class T>
 EpilogueFn select_float_epilogue(Activation activation) {
   switch (activation) {
@@ -352,6 +373,8 @@ EpilogueFn select_epilogue(const EpilogueSpec& spec) {
       return select_quantized_epilogue<S, int8_t>(spec);
     case Type::u8:
       return select_quantized_epilogue<S, uint8_t>(spec);
+    case Type::b1:
+      return bits_epilogue<S>;
     default:
       return s32_epilogue<S>;
   }

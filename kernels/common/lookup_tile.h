@@ -10,8 +10,8 @@
 //
 // Counts are bytes, one for each column; a step adds at most 8, so after 28 steps they go over into int32.
 //
-// Isa provides V (a vector of nr bytes), zero(), load(p), low(v), high(v), load_table(p): 16 bytes over and over, add(v, v),
-// shuffle(table, index), and subtract_twice(from, v, to): to[j] = from[j] - 2 * v[j].
+// Isa provides V (a vector of nr bytes), zero(), load(p), low(v), high(v),
+// add_lookup(v, table, index): v += shuffle(table, index), and subtract_twice(from, v, to): to[j] = from[j] - 2 * v[j].
 #pragma once
 
 #include <stddef.h>
@@ -24,17 +24,20 @@
 namespace narrow {
 namespace {
 
+/// The 16 bytes of each row over and over, for a plain load: broadcasting them would take the units that shuffle.
+template <int bytes>
 struct alignas(64) DifferenceTable {
-  uint8_t count[16][16] = {};
+  uint8_t count[16][bytes] = {};
 
   constexpr DifferenceTable() {
     for (int a = 0; a < 16; ++a)
-      for (int b = 0; b < 16; ++b) count[a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ b));
+      for (int b = 0; b < bytes; ++b) count[a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ (b & 15)));
   }
 };
-constexpr DifferenceTable differences;
+template <int bytes>
+constexpr DifferenceTable<bytes> differences;
 
-template <class Isa, int rows, int panels>
+template <class Isa, int rows, int panels, bool indirect>
 void lookup_tile(const TileArgs& args) {
   using V = typename Isa::V;
   constexpr int nr = Isa::geometry.nr, unit = 4;
@@ -43,53 +46,90 @@ void lookup_tile(const TileArgs& args) {
   const char* a = static_cast<const char*>(args.a);
   const char* b = static_cast<const char*>(args.b);
   const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride;
+  const char* const table = reinterpret_cast<const char*>(differences<nr>.count);
 
+  const char* pixel[rows];
+  ptrdiff_t at = 0;
+  if constexpr (indirect) unroll<rows>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const char* const*>(args.a)[r]; });
+  auto row = [&](auto r) NARROW_LAMBDA {
+    if constexpr (indirect)
+      return pixel[r] + at;
+    else
+      return a + r * a_stride + at;
+  };
+
+  // Sums between one block of steps and the next, and at the end where C takes only a part of the last panel.
   alignas(64) int32_t sum[rows][panels * nr];
-  unroll<rows>([&](auto r) NARROW_LAMBDA { memcpy(sum[r], args.init + r * args.init_stride, sizeof sum[r]); });
-  for (ptrdiff_t left = args.steps; left > 0; left -= most) {
-    V differ[rows][panels];
-    unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<panels>([&](auto p) NARROW_LAMBDA { differ[r][p] = Isa::zero(); }); });
-    for (const char* end = a + (left < most ? left : most); a < end; a += unit, b += unit * nr) {
-      uint32_t word[rows];
-      unroll<rows>([&](auto r) NARROW_LAMBDA { memcpy(&word[r], a + r * a_stride, unit); });
-      unroll<unit>([&](auto i) NARROW_LAMBDA {
-        V low[panels], high[panels];
-        unroll<panels>([&](auto p) NARROW_LAMBDA {
-          const V v = Isa::load(b + p * b_stride + i * nr);
-          low[p] = Isa::low(v);
-          high[p] = Isa::high(v);
-        });
+  const bool whole = args.cols == panels * nr;
+  const int32_t* from = args.init;
+  ptrdiff_t from_stride = args.init_stride;
+  // Takes `steps` steps; those of the last block go to C where they can.
+  auto take = [&](ptrdiff_t left, bool last_run) NARROW_LAMBDA {
+    do {
+      V differ[rows][panels];
+      unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<panels>([&](auto p) NARROW_LAMBDA { differ[r][p] = Isa::zero(); }); });
+      for (const ptrdiff_t end = at + (left < most ? left : most); at < end; at += unit, b += unit * nr) {
+        uint64_t word[rows];  // times nr, so that four bits of it are an offset into the table
         unroll<rows>([&](auto r) NARROW_LAMBDA {
-          const V of_low = Isa::load_table(differences.count[word[r] >> (8 * i) & 15]);
-          const V of_high = Isa::load_table(differences.count[word[r] >> (8 * i + 4) & 15]);
+          uint32_t value;
+          memcpy(&value, row(r), unit);
+          word[r] = static_cast<uint64_t>(value) * nr;
+        });
+        unroll<unit>([&](auto i) NARROW_LAMBDA {
+          V low[panels], high[panels];
           unroll<panels>([&](auto p) NARROW_LAMBDA {
-            differ[r][p] = Isa::add(differ[r][p], Isa::shuffle(of_low, low[p]));
-            differ[r][p] = Isa::add(differ[r][p], Isa::shuffle(of_high, high[p]));
+            const V v = Isa::load(b + p * b_stride + i * nr);
+            low[p] = Isa::low(v);
+            high[p] = Isa::high(v);
+          });
+          unroll<rows>([&](auto r) NARROW_LAMBDA {
+            const V of_low = Isa::load(table + (word[r] >> (8 * i) & 15 * nr));
+            const V of_high = Isa::load(table + (word[r] >> (8 * i + 4) & 15 * nr));
+            unroll<panels>([&](auto p) NARROW_LAMBDA {
+              Isa::add_lookup(differ[r][p], of_low, low[p]);
+              Isa::add_lookup(differ[r][p], of_high, high[p]);
+            });
           });
         });
+      }
+      left -= most;
+      const bool into_c = last_run && left <= 0 && whole;
+      int32_t* const to = into_c ? args.c : sum[0];
+      const ptrdiff_t to_stride = into_c ? args.c_stride : panels * nr;
+      unroll<rows>([&](auto r) NARROW_LAMBDA {
+        unroll<panels>([&](auto p) NARROW_LAMBDA {
+          Isa::subtract_twice(from + r * from_stride + p * nr, differ[r][p], to + r * to_stride + p * nr);
+        });
       });
-    }
-    unroll<rows>([&](auto r) NARROW_LAMBDA {
-      unroll<panels>([&](auto p) NARROW_LAMBDA { Isa::subtract_twice(sum[r] + p * nr, differ[r][p], sum[r] + p * nr); });
-    });
+      from = sum[0];
+      from_stride = panels * nr;
+    } while (left > 0);
+  };
+  if constexpr (indirect) {
+    const Window window = *args.window;
+    for (ptrdiff_t y = 0; y < window.rows; ++y)
+      for (ptrdiff_t x = 0; x < window.runs; ++x) {
+        at = y * window.row_stride + x * window.run_stride;
+        take(args.steps, y == window.rows - 1 && x == window.runs - 1);
+      }
+  } else {
+    take(args.steps, true);
   }
-  for (int r = 0; r < rows; ++r) memcpy(args.c + r * args.c_stride, sum[r], sizeof(int32_t) * args.cols);
+  if (!whole)
+    for (int r = 0; r < rows; ++r) memcpy(args.c + r * args.c_stride, sum[r], sizeof(int32_t) * args.cols);
 }
 
-template <class Isa>
+template <class Isa, bool indirect>
 struct LookupTiles {
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr LookupTiles() {
     unroll<max_tile_panels>([&](auto p) {
       unroll<max_tile_rows>([&](auto r) {
-        if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = lookup_tile<Isa, r + 1, p + 1>;
+        if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = lookup_tile<Isa, r + 1, p + 1, indirect>;
       });
     });
   }
 };
-template <class Isa>
-constexpr LookupTiles<Isa> lookup_tiles;
-
 }  // namespace
 }  // namespace narrow

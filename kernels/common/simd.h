@@ -23,6 +23,7 @@
 //   bit_and, bit_or, bit_xor
 //   shift_left<n>, shift_right<n> (zeros come in), shift_right_signed<n> (copies of the sign)
 //   max_signed, max_unsigned
+//   mask_not_less(a, b)         uint32_t, bit i: a >= b in lane i, of F (false for a NaN) or I
 //   reduce_max_signed(i), reduce_max_unsigned(i) -> int32_t, uint32_t;  reduce_add(i) -> int32_t, modulo 2^32
 //
 //   fixed_point(sum, multiplier, shift)   sum * multiplier / 2^shift, exact and then rounded once to nearest, ties to even;

@@ -45,7 +45,7 @@ constexpr int phases_of(int accumulators) {
   return phases;
 }
 
-template <class Isa, int rows, int panels>
+template <class Isa, int rows, int panels, bool indirect = false>
 void tile(const TileArgs& args) {
   constexpr int vectors = Isa::vectors;
   constexpr int nr = Isa::geometry.nr, row_group = Isa::geometry.row_group;
@@ -55,12 +55,13 @@ void tile(const TileArgs& args) {
   constexpr bool prefetch = rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1];
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
+  const int32_t* init = args.init;
+  const ptrdiff_t init_stride = args.init_stride;
   typename Isa::Acc acc[phases][groups][panels][vectors];
   unroll<panels>([&](auto p) NARROW_LAMBDA {
     unroll<vectors>([&](auto v) NARROW_LAMBDA {
       unroll<groups>([&](auto r) NARROW_LAMBDA {
-        acc[0][r][p][v] =
-            Isa::load_acc(args.init + r * row_group * args.init_stride + p * nr + v * (nr / vectors), args.init_stride);
+        acc[0][r][p][v] = Isa::load_acc(init + r * row_group * init_stride + p * nr + v * (nr / vectors), init_stride);
         unroll<phases - 1>([&](auto h) NARROW_LAMBDA { acc[h + 1][r][p][v] = Isa::zero(); });
       });
     });
@@ -72,10 +73,20 @@ void tile(const TileArgs& args) {
   // Copies, because for all the compiler knows a store to C could change the arguments.
   const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride, next_step = args.next_step;
   int32_t* c = args.c;
-  const int32_t* init = args.init;
-  const ptrdiff_t init_stride = args.init_stride;
   const int cols = args.cols;
   const bool whole = cols == panels * nr;
+
+  // Where row r is read: in a matrix, or at a common offset from a pointer of its own.
+  const char* pixel[groups];
+  ptrdiff_t at = 0;
+  if constexpr (indirect)
+    unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const char* const*>(args.a)[r]; });
+  auto row = [&](auto r) NARROW_LAMBDA {
+    if constexpr (indirect)
+      return pixel[r] + at;
+    else
+      return a + r * a_stride;
+  };
 
   // `count` k-steps from here on, a multiple of a_steps.
   auto advance = [&](auto count) NARROW_LAMBDA {
@@ -83,7 +94,7 @@ void tile(const TileArgs& args) {
       typename Isa::A held[groups];  // only where one load of A covers several steps
       if constexpr (Isa::a_steps > 1)
         unroll<groups>([&](auto r)
-                           NARROW_LAMBDA { held[r] = Isa::load_a(a + r * a_stride + g * Isa::a_steps * Isa::a_bytes); });
+                           NARROW_LAMBDA { held[r] = Isa::load_a(row(r) + g * Isa::a_steps * Isa::a_bytes); });
       unroll<Isa::a_steps>([&](auto s) NARROW_LAMBDA {
         constexpr int step = g * Isa::a_steps + s;
         typename Isa::B bv[panels][vectors];
@@ -101,20 +112,34 @@ void tile(const TileArgs& args) {
           if constexpr (Isa::a_steps > 1)
             av = held[r];
           else
-            av = Isa::load_a(a + r * a_stride + step * Isa::a_bytes);
+            av = Isa::load_a(row(r) + step * Isa::a_bytes);
           unroll<panels>([&](auto p) NARROW_LAMBDA {
             unroll<vectors>([&](auto v) NARROW_LAMBDA { Isa::template dot<s>(acc[step % phases][r][p][v], av, bv[p][v]); });
           });
         });
       });
     });
-    a += count * Isa::a_bytes;
+    if constexpr (indirect)
+      at += count * Isa::a_bytes;
+    else
+      a += count * Isa::a_bytes;
     b += count * Isa::step_bytes;
   };
-  ptrdiff_t steps = args.steps;
-  for (; steps >= unrolled; steps -= unrolled) advance(std::integral_constant<int, unrolled>{});
-  if constexpr (unrolled > Isa::a_steps)
-    for (; steps > 0; steps -= Isa::a_steps) advance(std::integral_constant<int, Isa::a_steps>{});
+  auto advance_by = [&](ptrdiff_t steps) NARROW_LAMBDA {
+    for (; steps >= unrolled; steps -= unrolled) advance(std::integral_constant<int, unrolled>{});
+    if constexpr (unrolled > Isa::a_steps)
+      for (; steps > 0; steps -= Isa::a_steps) advance(std::integral_constant<int, Isa::a_steps>{});
+  };
+  if constexpr (indirect) {
+    const Window window = *args.window;
+    for (ptrdiff_t y = 0; y < window.rows; ++y)
+      for (ptrdiff_t x = 0; x < window.runs; ++x) {
+        at = y * window.row_stride + x * window.run_stride;
+        advance_by(args.steps);
+      }
+  } else {
+    advance_by(args.steps);
+  }
 
   unroll<groups>([&](auto r) NARROW_LAMBDA {
     unroll<panels>([&](auto p) NARROW_LAMBDA {
@@ -144,14 +169,14 @@ void tile(const TileArgs& args) {
 }
 
 /// run[panels - 1][rows - 1] for every tile that the geometry allows; null beyond.
-template <class Isa>
+template <class Isa, bool indirect = false>
 struct Tiles {
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr Tiles() {
     unroll<max_tile_panels>([&](auto p) {
       unroll<max_tile_rows>([&](auto r) {
-        if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = tile<Isa, r + 1, p + 1>;
+        if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = tile<Isa, r + 1, p + 1, indirect>;
       });
     });
   }

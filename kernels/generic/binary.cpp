@@ -65,9 +65,8 @@ using Main = ScalarBits<8, 4, 2, 4>;
 using Odd = ScalarBits<24, 3, 2, 12>;
 
 constexpr Kernel rows[] = {
-    binary_kernel<Main>("gemm_b1b1_4x16x32_generic", Tier::generic, binary_tiles<Main>.run, generic_prepare, generic_epilogue,
-                        1),
-    binary_kernel<Odd>("gemm_b1b1_3x48x32_generic", Tier::generic, binary_tiles<Odd>.run, generic_prepare, generic_epilogue, 2),
+    binary_kernel<Main, Tiles>("gemm_b1b1_4x16x32_generic", Tier::generic, generic_prepare, generic_epilogue, 1),
+    binary_kernel<Odd, Tiles>("gemm_b1b1_3x48x32_generic", Tier::generic, generic_prepare, generic_epilogue, 2),
 };
 
 }  // namespace

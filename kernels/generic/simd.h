@@ -67,6 +67,8 @@ struct Simd {
   }
   static NARROW_INLINE I max_signed(I a, I b) { return a > b ? a : b; }
   static NARROW_INLINE I max_unsigned(I a, I b) { return static_cast<uint32_t>(a) > static_cast<uint32_t>(b) ? a : b; }
+  static NARROW_INLINE uint32_t mask_not_less(F a, F b) { return a >= b; }
+  static NARROW_INLINE uint32_t mask_not_less(I a, I b) { return a >= b; }
   static NARROW_INLINE int32_t reduce_max_signed(I a) { return a; }
   static NARROW_INLINE uint32_t reduce_max_unsigned(I a) { return static_cast<uint32_t>(a); }
   static NARROW_INLINE int32_t reduce_add(I a) { return a; }

@@ -49,6 +49,12 @@ struct Simd : XsimdBase<xsimd::neon64> {
     buffer.copy(p, count);
   }
 
+  static NARROW_INLINE uint32_t mask_not_less(F a, F b) { return mask(vcgeq_f32(a, b)); }
+  static NARROW_INLINE uint32_t mask_not_less(I a, I b) { return mask(vcgeq_s32(a, b)); }
+  static NARROW_INLINE uint32_t mask(uint32x4_t all_ones) {
+    const uint32x4_t bit = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(all_ones, bit));
+  }
   static NARROW_INLINE F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
   // FMAX and FMIN give a NaN for a NaN and order the zeros; the definition does neither.
   static NARROW_INLINE F max(F a, F b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }

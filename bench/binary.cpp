@@ -1,0 +1,91 @@
+// Bits: s32 C, beside oneDNN in u8 x s8 and in f32 on the same shape; then what other outputs cost beside s32.
+#include <iterator>
+
+#include "binary_data.h"
+#include "machine_limits.h"
+#include "onednn.h"
+
+namespace bench {
+namespace {
+
+constexpr std::int64_t most_gemv_rows = 4;  // up to here reading B may be what takes the time
+
+std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
+  const BinaryData data(shape.dims[0], shape.dims[1], shape.dims[2]);
+  const narrow::Parallel& parallel = settings.parallel;
+
+  const PackedWeights weights(data.weights(settings.cap()), parallel);
+  narrow::GemmDesc s32;
+  s32.a = narrow::Type::b1;
+  s32.cap = settings.cap();
+  narrow::GemmDesc f32 = s32;
+  f32.c = narrow::Type::f32;
+  const struct {
+    const char* variant;
+    narrow::GemmDesc desc;
+  } outputs[] = {{"", s32}, {"f32 out: a scale for each column", f32}};
+  std::vector<Product> products;
+  products.reserve(std::size(outputs));
+  for (const auto& output : outputs) products.emplace_back(output.desc, weights.view(), data.m, data.a_bits.data(), parallel);
+
+  const onednn::Matmul int8(narrow::Type::u8, narrow::Type::s32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
+                            data.b.data());
+  const onednn::Matmul fp32(narrow::Type::f32, narrow::Type::f32, data.m, data.n, data.k, narrow::Type::s8, data.a.data(),
+                            data.b.data());
+  const Peak peak = binary_peak(settings.tier, parallel);
+
+  std::vector<Row> rows(std::size(outputs));
+  std::vector<Entrant> entrants;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Row& row = rows[i];
+    row.op = "binary";
+    row.shape = shape.text();
+    row.variant = outputs[i].variant;
+    row.threads = settings.threads();
+    row.tier = narrow::name(products[i].plan().info().tier);
+    row.kernel = products[i].plan().info().kernel;
+    row.macs = data.macs();
+    row.bytes = data.bytes(narrow::size_of(outputs[i].desc.c));
+    entrants.push_back({products[i].contender(), &row.narrow});
+  }
+  Row& row = rows.front();
+  row.onednn_impl = int8.implementation();
+  row.fp32_impl = fp32.implementation();
+  entrants.push_back({peak.loop, &row.peak});
+  if (int8.runnable()) entrants.push_back({int8.contender(), &row.onednn});
+  if (fp32.runnable()) entrants.push_back({fp32.contender(), &row.fp32});
+  Series one_stream, four_streams;
+  if (data.m <= most_gemv_rows) {
+    const void* blob = weights.view().blob();  // the very bytes that the product reads
+    entrants.push_back({read_one_stream(settings.tier, blob, data.b_bits.size(), parallel), &one_stream});
+    entrants.push_back({read_four_streams(settings.tier, blob, data.b_bits.size(), parallel), &four_streams});
+  }
+  measure(entrants, settings.seconds, settings.threads());
+
+  row.limit = row.peak;
+  row.limit_name = peak.name;
+  row.read = larger(one_stream, four_streams);
+  if (!row.read.empty()) {
+    const Series by_reading = scaled(row.read, 8 * static_cast<double>(data.m));  // every bit of B is used m times
+    if (stat(by_reading).median < stat(row.peak).median) row.limit_name = "read";
+    row.limit = smaller(row.peak, by_reading);
+  }
+  row.exact = data.is_right<std::int32_t>(products[0].row(0));
+  rows[1].exact = data.is_right<float>(products[1].row(0));
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    rows[i].base = row.narrow;
+    rows[i].base_name = "s32 out";
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<Case> binary_cases(const std::vector<Shape>& shapes, const Settings& settings) {
+  std::vector<Case> cases;
+  for (const Shape& shape : shapes)
+    cases.push_back({"binary/" + shape.text(), [shape, &settings] { return measure_binary(shape, settings); }});
+  return cases;
+}
+
+}  // namespace bench
