@@ -22,9 +22,12 @@ int widest_strip(const Geometry& g) noexcept {
 
 int strip_width(const Geometry& g, std::int64_t m, int widest) noexcept {
   if (m > max_tile_rows) return widest;
+  // One pass is seen at once, without divisions: the smallest products cost little more.
+  for (int w = g.max_panels; w > 1; --w)
+    if (m <= g.max_rows[w - 1]) return w;
   const auto passes = [&](int w) { return divide_up(m, g.max_rows[w - 1]); };
   int width = g.max_panels;
-  for (int w = width - 1; w >= 2; --w)
+  for (int w = width - 1; w > 1; --w)
     if (passes(w) < passes(width)) width = w;
   return width;
 }

@@ -104,7 +104,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       // What is read next, after the tiles of this pass: each of them asks for a share of it, as B may come from memory at less
       // than the pace of a single one.
       const char* const next = static_cast<const char*>(!last ? b + (k + kc) * g.nr : more ? b + panels * p.panel_stride : b);
-      args.next_step = divide_up(step_bytes, tiles.count);
+      args.next_step = tiles.count == 1 ? step_bytes : divide_up(step_bytes, tiles.count);
       std::int64_t group = 0;
       for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
         const std::int64_t row = group * g.row_group;

@@ -51,7 +51,7 @@ void tile(const TileArgs& args) {
   constexpr int nr = Isa::geometry.nr, row_group = Isa::geometry.row_group;
   constexpr int groups = (rows + row_group - 1) / row_group;
   constexpr int accumulators = groups * panels * vectors;
-  constexpr int phases = phases_of<Isa>(accumulators);
+  constexpr int phases = indirect ? 1 : phases_of<Isa>(accumulators);  // runs may be short
   constexpr bool prefetch = rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1];
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
@@ -77,16 +77,10 @@ void tile(const TileArgs& args) {
   const bool whole = cols == panels * nr;
 
   // Where row r is read: in a matrix, or at a common offset from a pointer of its own.
-  const char* pixel[groups];
+  const char* pixel[groups] = {};
   ptrdiff_t at = 0;
   if constexpr (indirect)
     unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const char* const*>(args.a)[r]; });
-  auto row = [&](auto r) NARROW_LAMBDA {
-    if constexpr (indirect)
-      return pixel[r] + at;
-    else
-      return a + r * a_stride;
-  };
 
   // `count` k-steps from here on, a multiple of a_steps.
   auto advance = [&](auto count) NARROW_LAMBDA {
@@ -94,7 +88,7 @@ void tile(const TileArgs& args) {
       typename Isa::A held[groups];  // only where one load of A covers several steps
       if constexpr (Isa::a_steps > 1)
         unroll<groups>([&](auto r)
-                           NARROW_LAMBDA { held[r] = Isa::load_a(row(r) + g * Isa::a_steps * Isa::a_bytes); });
+                           NARROW_LAMBDA { held[r] = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + g * Isa::a_steps * Isa::a_bytes); });
       unroll<Isa::a_steps>([&](auto s) NARROW_LAMBDA {
         constexpr int step = g * Isa::a_steps + s;
         typename Isa::B bv[panels][vectors];
@@ -112,7 +106,7 @@ void tile(const TileArgs& args) {
           if constexpr (Isa::a_steps > 1)
             av = held[r];
           else
-            av = Isa::load_a(row(r) + step * Isa::a_bytes);
+            av = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + step * Isa::a_bytes);
           unroll<panels>([&](auto p) NARROW_LAMBDA {
             unroll<vectors>([&](auto v) NARROW_LAMBDA { Isa::template dot<s>(acc[step % phases][r][p][v], av, bv[p][v]); });
           });
@@ -125,20 +119,20 @@ void tile(const TileArgs& args) {
       a += count * Isa::a_bytes;
     b += count * Isa::step_bytes;
   };
-  auto advance_by = [&](ptrdiff_t steps) NARROW_LAMBDA {
+  ptrdiff_t steps = args.steps;
+  if constexpr (indirect) {
+    const ptrdiff_t runs = args.window->runs, run_stride = args.window->run_stride, row_stride = args.window->row_stride;
+    ptrdiff_t left = args.window->rows * runs, run = 0, window_row = 0;
+    do {
+      for (ptrdiff_t i = steps; i > 0; i -= unrolled) advance(std::integral_constant<int, unrolled>{});
+      run = run + 1 == runs ? 0 : run + 1;
+      window_row += run == 0 ? row_stride : 0;
+      at = window_row + run * run_stride;
+    } while (--left > 0);
+  } else {
     for (; steps >= unrolled; steps -= unrolled) advance(std::integral_constant<int, unrolled>{});
     if constexpr (unrolled > Isa::a_steps)
       for (; steps > 0; steps -= Isa::a_steps) advance(std::integral_constant<int, Isa::a_steps>{});
-  };
-  if constexpr (indirect) {
-    const Window window = *args.window;
-    for (ptrdiff_t y = 0; y < window.rows; ++y)
-      for (ptrdiff_t x = 0; x < window.runs; ++x) {
-        at = y * window.row_stride + x * window.run_stride;
-        advance_by(args.steps);
-      }
-  } else {
-    advance_by(args.steps);
   }
 
   unroll<groups>([&](auto r) NARROW_LAMBDA {
