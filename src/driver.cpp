@@ -63,7 +63,8 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const std::ptrdiff_t step_bytes = g.nr * g.kr;
   const Parts strips = split(unit.panels, strip_panels);
   const bool carried = kc < unit.k_count, in_place = unit.partial || (p.direct && !carried);
-  const bool plain = unit.partial || (p.direct && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
+  const bool plain =
+      unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
   alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
   Columns columns;
 

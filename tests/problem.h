@@ -25,6 +25,13 @@ enum class Bias { none, s32, f32 };
 /// What kind of numbers a float operand holds.
 enum class FloatFill { ordinary, special };  ///< special: with NaN, infinities, denormals, huge and zero rows
 
+/// Leaves garbage where the library's frames are going to lie on the stack: what it forgets to write is then noticed.
+[[gnu::noinline]] inline void dirty_stack() {
+  unsigned char garbage[96 << 10];
+  std::memset(garbage, 0xa5, sizeof garbage);
+  asm volatile("" : : "r"(garbage) : "memory");
+}
+
 /// The options of a product. Plain values, so that generators can put any together.
 struct Case {
   std::int64_t m = 1, n = 1, k = 1;
@@ -165,6 +172,7 @@ class Problem {
     expected();
     reset_c();
     Guarded scratch(plan.scratch_size(m, parallel.threads), Gemm::scratch_alignment, case_.edge);
+    dirty_stack();
     if (Status s = plan.run(args(m), scratch.data(), scratch.size(), parallel); !s.ok())
       return failed("run", s);
     if (!scratch.margins_intact()) return testing::AssertionFailure() << "written around the scratch memory (" << case_ << ")";

@@ -106,10 +106,11 @@ TEST_P(Products, CarriedSums) {
   const std::int64_t k = l2 / 4 / (g.nr * widest) + 3;
   ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), l2), k);
   for (std::int64_t m : {streaming_rows + 1, g.max_rows[widest - 1] + 1, max_carried_rows + 3})
-    for (Type c : {Type::s32, Type::f32}) {
-      Problem problem({.m = m, .n = n, .k = k, .a = Type::u8, .a_zero_point = Given::each, .c = c, .seed = 5});
-      ASSERT_TRUE(problem.check(kernel));
-    }
+    for (Type c : {Type::s32, Type::f32})
+      for (Given zero_points : {Given::none, Given::each}) {
+        Problem problem({.m = m, .n = n, .k = k, .a = Type::u8, .a_zero_point = zero_points, .c = c, .seed = 5});
+        ASSERT_TRUE(problem.check(kernel));
+      }
 }
 
 TEST_P(Products, ExtremeValues) {
