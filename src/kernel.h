@@ -76,7 +76,7 @@ struct TileArgs {
   ptrdiff_t next_step;    ///< bytes from one k-step's request to the next
   ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr. Indirect tiles: of one run
   const int32_t* init;    ///< [rows][panels * nr] initial sums
-  ptrdiff_t init_stride;  ///< elements; 0: the same for all rows. Else a last row group is read whole
+  ptrdiff_t init_stride;  ///< elements; 0: the same for all rows
   int32_t* c;
   ptrdiff_t c_stride;              ///< elements
   int cols;                        ///< columns to store: (panels - 1) * nr < cols <= panels * nr

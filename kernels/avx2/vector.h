@@ -22,9 +22,11 @@ struct Vector256 {
     memcpy(&four, p, 4);
     return _mm256_set1_epi32(four);
   }
-  static NARROW_INLINE Acc load_acc(const int32_t* p, ptrdiff_t) { return _mm256_loadu_si256(reinterpret_cast<const Acc*>(p)); }
   static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm256_add_epi32(a, b); }
+  static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) {
+    return add(sum, _mm256_loadu_si256(reinterpret_cast<const Acc*>(init)));
+  }
   static NARROW_INLINE void store(int32_t* p, Acc v) { _mm256_storeu_si256(reinterpret_cast<Acc*>(p), v); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
     const Acc lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

@@ -22,9 +22,9 @@ struct Vector512 {
     memcpy(&four, p, 4);
     return _mm512_set1_epi32(four);
   }
-  static NARROW_INLINE Acc load_acc(const int32_t* p, ptrdiff_t) { return _mm512_loadu_si512(p); }
   static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm512_add_epi32(a, b); }
+  static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, _mm512_loadu_si512(init)); }
   static NARROW_INLINE void store(int32_t* p, Acc v) { _mm512_storeu_si512(p, v); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
     _mm512_mask_storeu_epi32(p, static_cast<__mmask16>((1u << count) - 1), v);

@@ -20,7 +20,6 @@ struct Bits : Vector512 {
 
   static NARROW_INLINE A load_a(const char* p) { return reinterpret_cast<A>(p); }
   static NARROW_INLINE B load_b(const char* p) { return _mm512_loadu_si512(p); }
-  static NARROW_INLINE Acc load_acc(const int32_t*, ptrdiff_t) { return zero(); }
   // As assembly, because g++ 12 copies and spills the accumulators of the intrinsics. That also leaves VPOPCNTDQ out of the
   // tier's flags: nothing but this row, which the registry passes over where the processor lacks it, may use it.
   template <int>

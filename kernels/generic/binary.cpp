@@ -33,7 +33,6 @@ struct ScalarBits {
 
   static A load_a(const char* p) { return p; }
   static B load_b(const char* p) { return p; }
-  static Acc load_acc(const int32_t*, ptrdiff_t) { return zero(); }
   static Acc zero() { return {}; }
   static Acc add(Acc a, Acc b) {
     for (int j = 0; j < nr_ / 2; ++j) a.pair[j] += b.pair[j];

@@ -26,15 +26,14 @@ struct Scalar {
 
   static A load_a(const char* p) { return p; }
   static B load_b(const char* p) { return p; }
-  static Acc load_acc(const int32_t* p, ptrdiff_t) {
-    Acc v;
-    memcpy(&v, p, sizeof v);
-    return v;
-  }
   static Acc zero() { return {}; }
   static Acc add(Acc a, Acc b) {
     for (int j = 0; j < nr_; ++j) a.lane[j] += b.lane[j];
     return a;
+  }
+  static Acc finish(Acc sum, const int32_t* init) {
+    for (int j = 0; j < nr_; ++j) sum.lane[j] += static_cast<uint32_t>(init[j]);
+    return sum;
   }
   template <int>
   static void dot(Acc& acc, A a, B b) {

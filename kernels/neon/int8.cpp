@@ -16,7 +16,6 @@ struct Int8 : Vector128 {
   static constexpr int vectors = 4, step_bytes = 64;
   static constexpr int a_bytes = 16, a_steps = 1;
 
-  static NARROW_INLINE Acc load_acc(const int32_t* p, ptrdiff_t) { return Acc{*p, 0, 0, 0}; }
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(a), vget_low_s8(b)));

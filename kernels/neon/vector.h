@@ -20,6 +20,7 @@ struct Vector128 {
   static NARROW_INLINE B load_b(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
   static NARROW_INLINE Acc zero() { return vdupq_n_s32(0); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return vaddq_s32(a, b); }
+  static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, vld1q_s32(init)); }
   static NARROW_INLINE void store(int32_t* p, Acc v) { vst1q_s32(p, v); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
     if (count & 2) {

@@ -14,7 +14,6 @@ struct Int8 : Vector128 {
   static constexpr int vectors = 2, step_bytes = 32;
   static constexpr int a_bytes = 4, a_steps = 4;
 
-  static NARROW_INLINE Acc load_acc(const int32_t* p, ptrdiff_t) { return vld1q_s32(p); }
   template <int s>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     acc = vdotq_laneq_s32(acc, b, a, s);

@@ -18,9 +18,6 @@ struct Int8 : Vector128 {
   static constexpr int vectors = 4, step_bytes = 64;
   static constexpr int a_bytes = 16, a_steps = 1;
 
-  static NARROW_INLINE Acc load_acc(const int32_t* p, ptrdiff_t stride) {
-    return vcombine_s32(vld1_s32(p), vld1_s32(p + stride));
-  }
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     acc = vmmlaq_s32(acc, a, b);
