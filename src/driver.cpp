@@ -63,8 +63,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const std::ptrdiff_t step_bytes = g.nr * g.kr;
   const Parts strips = split(unit.panels, strip_panels);
   const bool carried = kc < unit.k_count, in_place = unit.partial || (p.direct && !carried);
-  const bool plain =
-      unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
+  const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
   alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
   Columns columns;
 
@@ -81,7 +80,6 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     // Sums go straight into C (or the slice's partial sums), or into the buffer: tile after tile into the same lines, unless
     // they are to be carried on.
     TileArgs args;
-    args.a_stride = rows.a_stride;
     args.b_stride = p.panel_stride;
     std::int32_t* sums = buffer;
     args.c_stride = panels * g.nr;
@@ -105,20 +103,24 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       // What is read next, after the tiles of this pass: each of them asks for a share of it, as B may come from memory at less
       // than the pace of a single one.
       const char* const next = static_cast<const char*>(!last ? b + (k + kc) * g.nr : more ? b + panels * p.panel_stride : b);
-      args.next_step = tiles.count == 1 ? step_bytes : divide_up(step_bytes, tiles.count);
+      args.next_step = next == b ? 0 : divide_up(step_bytes, tiles.count);
       std::int64_t group = 0;
       for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
         const std::int64_t row = group * g.row_group;
         const int count = static_cast<int>(std::min<std::int64_t>(tiles[t] * g.row_group, unit.rows - row));
-        const Rows here = rows.from(row, g.row_group);
-        args.a = here.a + (unit.k + k) * a_element;
+        const bool in_tail = rows.tail && unit.row + row + count == item.m;
+        const char* const a =
+            in_tail ? rows.tail + (rows.tail_rows - count) * p.packed_row_bytes : rows.a + group * rows.a_stride;
+        args.a = a + (unit.k + k) * a_element;
+        args.a_stride = in_tail ? p.packed_row_bytes : rows.a_stride;
         args.c = sums + row * row_stride;
         args.init = k > 0 ? args.c : plain ? zeros : columns.init;
         args.init_stride = k > 0 ? args.c_stride : 0;
         const std::ptrdiff_t asked = t * args.next_step;
         args.next = asked < step_bytes ? next + asked * args.steps : args.b;
         run[count - 1](args);
-        if (last && !in_place) finish(p, item, here, columns, args.c, args.c_stride, unit.row + row, column, count, cols);
+        if (last && !in_place)
+          finish(p, item, rows.from(row, g.row_group), columns, args.c, args.c_stride, unit.row + row, column, count, cols);
       }
     } while ((k += kc) < unit.k_count);
   }
@@ -140,6 +142,48 @@ void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std:
   finish(p, item, rows, columns, reinterpret_cast<const std::int32_t*>(sum), width, row, column, 1, cols);
 }
 
+/// `count` rows of an item, from `row` on, to where they lie in scratch as rows `to` and on.
+void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::int64_t count, const Packed& packed,
+               std::int64_t to) {
+  const Geometry& g = p.kernel->geometry;
+  const bool is_float = p.a == Type::f32 || p.a == Type::bf16 || p.a == Type::f16;
+  p.kernel->pack_a({.src = static_cast<const char*>(item.a) + row * item.a_stride * static_cast<std::int64_t>(size_of(p.a)),
+                    .src_type = p.a,
+                    .stride = item.a_stride,
+                    .rows = static_cast<int>(count),
+                    .k = p.k,
+                    .k_padded = p.packed_row_bytes / static_cast<std::int64_t>(size_of(g.a)),
+                    .dynamic = p.dynamic,
+                    .dst = packed.a + to / g.row_group * p.packed_row_bytes * g.row_group,
+                    .row_sum = p.row_sums ? packed.row_sum + to : nullptr,
+                    .scale = is_float ? packed.scale + to : nullptr,
+                    .zero_point = is_float ? packed.zero_point + to : nullptr,
+                    .groups = &p.groups,
+                    .dst_stride = p.packed_row_bytes,
+                    .group_scale = offset(item.a_scale, p.groups.row_scales ? row * p.groups.count : 0)});
+  if (is_float) return;
+  if (p.spec.row_scale) std::copy_n(item.a_scale + row, count, packed.scale + to);
+  if (p.spec.row_zero_point)
+    for (std::int64_t r = 0; r < count; ++r) packed.zero_point[to + r] = item.a_zero_point[row + r] + a_offset(p.a, g.a);
+}
+
+/// Rows as pack_rows leaves them.
+Rows packed_rows(const Product& p, const Packed& packed) {
+  return {packed.a, p.packed_row_bytes * p.kernel->geometry.row_group, p.spec.row_scale ? packed.scale : nullptr,
+          p.spec.row_zero_point ? packed.zero_point : nullptr, p.row_sums ? packed.row_sum : nullptr};
+}
+
+/// Rows in place, but for the last `count`, which pack_rows has left in scratch.
+Rows rows_with_tail(const Product& p, const GemmArgs& item, const Packed& packed, std::int64_t count) {
+  Rows rows = in_place(p, item);
+  rows.tail = packed.a;
+  rows.tail_rows = count;
+  return rows;
+}
+
+/// Rows of a tail that serves strips of any width.
+std::int64_t tail_rows(const Product& p, std::int64_t m) { return std::min<std::int64_t>(m, p.kernel->geometry.max_rows[0]); }
+
 /// A run of rows that is worked on together: rows [row, row + ...) of items from `item` on, `rows` in all.
 struct Slab {
   const GemmArgs* items;
@@ -160,13 +204,15 @@ struct Slab {
 
 class Call {
  public:
-  Call(const Product& p, const GemmArgs* items, const Blocking& b, const Parallel& parallel)
-      : p_(p), items_(items), b_(b), parallel_(parallel) {
+  /// `packed` has room for what `reading` packs: the rows of a slab, or the tail, which is there already.
+  Call(const Product& p, const GemmArgs* items, const Blocking& b, const Parallel& parallel, Reading reading,
+       const Packed& packed)
+      : p_(p), items_(items), b_(b), parallel_(parallel), reading_(reading), packed_(packed) {
     parallel_.threads = b.threads;
   }
 
-  void run(const Slab& slab, const Packed& packed, bool pack) const {
-    if (pack) pack_rows(slab, packed);
+  void run(const Slab& slab) const {
+    if (reading_ == Reading::packed) pack_slab(slab);
     const Parts chunks = split(p_.panel_count, b_.chunk_panels);
     const std::int64_t per_block = chunks.count * b_.slices;
     claim(parallel_, count_blocks(slab, b_.block_rows) * per_block, [&](int, std::int64_t piece) {
@@ -180,12 +226,11 @@ class Call {
         unit.panels = chunks[chunk];
         unit.k = slice * b_.slice_k;
         unit.k_count = std::min(b_.slice_k, p_.k_padded - unit.k);
-        if (b_.slices > 1) unit.partial = packed.partial + (slice * items_[i].m + row) * padded_n(p_);
-        compute(p_, items_[i], rows_of(i, row, in_slab, packed, pack), unit, b_.strip_panels,
-                unit.partial ? unit.k_count : b_.kc);
+        if (b_.slices > 1) unit.partial = packed_.partial + (slice * items_[i].m + row) * padded_n(p_);
+        compute(p_, items_[i], rows_of(i, row, in_slab), unit, b_.strip_panels, unit.partial ? unit.k_count : b_.kc);
       });
     });
-    if (b_.slices > 1) reduce_slices(slab, packed, pack);
+    if (b_.slices > 1) reduce_slices(slab);
   }
 
  private:
@@ -204,59 +249,34 @@ class Call {
     });
   }
 
-  Rows rows_of(int i, std::int64_t row, std::int64_t in_slab, const Packed& packed, bool pack) const {
-    const GemmArgs& item = items_[i];
-    const int group = p_.kernel->geometry.row_group;
-    if (pack) {
-      const Rows slab{packed.a, p_.packed_row_bytes * group, p_.spec.row_scale ? packed.scale : nullptr,
-                      p_.spec.row_zero_point ? packed.zero_point : nullptr, p_.row_sums ? packed.row_sum : nullptr};
-      return slab.from(in_slab, group);
-    }
-    return in_place(p_, item).from(row, 1);
+  Rows rows_of(int i, std::int64_t row, std::int64_t in_slab) const {
+    if (reading_ == Reading::packed) return packed_rows(p_, packed_).from(in_slab, p_.kernel->geometry.row_group);
+    if (reading_ == Reading::tail_packed)
+      return rows_with_tail(p_, items_[i], packed_, tail_rows(p_, items_[i].m)).from(row, 1);
+    return in_place(p_, items_[i]).from(row, 1);
   }
 
-  void pack_rows(const Slab& slab, const Packed& packed) const {
-    const Geometry& g = p_.kernel->geometry;
+  void pack_slab(const Slab& slab) const {
     // Small pieces where there are threads to share them out to; one pass where there are none.
-    const std::int64_t piece_rows = b_.threads > 1 ? round_up(8, g.row_group) : round_up(slab.rows, g.row_group);
-    const bool is_float = p_.a == Type::f32 || p_.a == Type::bf16 || p_.a == Type::f16;
+    const int group = p_.kernel->geometry.row_group;
+    const std::int64_t piece_rows = b_.threads > 1 ? round_up(8, group) : round_up(slab.rows, group);
     claim(parallel_, count_blocks(slab, piece_rows), [&](int, std::int64_t piece) {
       with_block(slab, piece_rows, piece, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
-        const GemmArgs& item = items_[i];
-        const auto size = static_cast<std::int64_t>(size_of(p_.a));
-        const std::int64_t element = static_cast<std::int64_t>(size_of(g.a));
-        p_.kernel->pack_a({.src = static_cast<const char*>(item.a) + row * item.a_stride * size,
-                           .src_type = p_.a,
-                           .stride = item.a_stride,
-                           .rows = static_cast<int>(count),
-                           .k = p_.k,
-                           .k_padded = p_.packed_row_bytes / element,
-                           .dynamic = p_.dynamic,
-                           .dst = packed.a + in_slab / g.row_group * p_.packed_row_bytes * g.row_group,
-                           .row_sum = p_.row_sums ? packed.row_sum + in_slab : nullptr,
-                           .scale = is_float ? packed.scale + in_slab : nullptr,
-                           .zero_point = is_float ? packed.zero_point + in_slab : nullptr,
-                           .groups = &p_.groups,
-                           .dst_stride = p_.packed_row_bytes,
-                           .group_scale = offset(item.a_scale, p_.groups.row_scales ? row * p_.groups.count : 0)});
-        if (is_float) return;
-        if (p_.spec.row_scale) std::copy_n(item.a_scale + row, count, packed.scale + in_slab);
-        if (p_.spec.row_zero_point)
-          for (std::int64_t r = 0; r < count; ++r)
-            packed.zero_point[in_slab + r] = item.a_zero_point[row + r] + a_offset(p_.a, g.a);
+        pack_rows(p_, items_[i], row, count, packed_, in_slab);
       });
     });
   }
 
-  void reduce_slices(const Slab& slab, const Packed& packed, bool pack) const {
+  void reduce_slices(const Slab& slab) const {
     const Parts strips = split(p_.panel_count, p_.kernel->geometry.max_panels);
     claim(parallel_, slab.rows * strips.count, [&](int, std::int64_t piece) {
       const std::int64_t row = piece / strips.count, strip = piece % strips.count;
       const int group = p_.kernel->geometry.row_group;
-      Rows rows = rows_of(slab.item, row / group * group, row / group * group, packed, pack);
+      Rows rows = rows_of(slab.item, row / group * group, row / group * group);
       rows = {nullptr, 0, offset(rows.scale, row % group), offset(rows.zero_point, row % group),
               offset(rows.row_sum, row % group)};
-      reduce(p_, items_[slab.item], rows, packed.partial, b_.slices, row, strips.begin(strip), static_cast<int>(strips[strip]));
+      reduce(p_, items_[slab.item], rows, packed_.partial, b_.slices, row, strips.begin(strip),
+             static_cast<int>(strips[strip]));
     });
   }
 
@@ -264,46 +284,12 @@ class Call {
   const GemmArgs* items_;
   const Blocking& b_;
   Parallel parallel_;
+  Reading reading_;
+  Packed packed_;
 };
 
 std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
   return b.slices > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(b.slices * m * padded_n(p)) : 0;
-}
-
-/// Rows from which on it pays to compute the last one apart.
-constexpr std::int64_t worth_splitting = 48;
-
-/// Computes items of `total` rows, with A packed or read in place.
-void multiply_rows(const Product& p, const Blocking& largest, const GemmArgs* items, int count, std::int64_t total, bool pack,
-                   void* scratch, std::size_t bytes, const Parallel& parallel) {
-  // A batch is cut up for its largest item; with several items there is enough to share out without slicing k.
-  Blocking b = largest;
-  if (count > 1) {
-    const Blocking whole = blocking(p, total, parallel.threads);
-    b.threads = whole.threads;
-    b.slab_rows = whole.slab_rows;
-    b.slices = 1;
-    b.slice_k = p.k_padded;
-  }
-  // The scratch decides how many rows are packed at a time: one item's at the least, several small items' where it is larger.
-  Packed packed{};
-  std::int64_t slab_rows = total;
-  const int group = p.kernel->geometry.row_group;
-  if (pack || b.slices > 1) {
-    const std::size_t skew = (line - reinterpret_cast<std::uintptr_t>(scratch) % line) % line;
-    const std::size_t room = bytes - skew - Packed::slack(p) - partial_bytes(p, b, total);
-    if (pack) slab_rows = std::min({total, b.slab_rows, static_cast<std::int64_t>(room / Packed::bytes_per_row(p))});
-    packed = Packed::carve(p, slab_rows, static_cast<char*>(scratch) + skew);
-  }
-  const Call call(p, items, b, parallel);
-  Slab slab{items, 0, 0, 0};
-  for (std::int64_t done = 0; done < total; done += slab.rows) {
-    slab.rows = std::min(slab_rows, total - done);
-    if (group > 1) slab.rows = std::min(slab.rows / group * group + (slab.rows < group), items[slab.item].m - slab.row);
-    call.run(slab, packed, pack);
-    for (slab.row += slab.rows; slab.item < count && slab.row >= items[slab.item].m; ++slab.item)
-      slab.row -= items[slab.item].m;
-  }
 }
 
 }  // namespace
@@ -336,43 +322,76 @@ std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) n
   const bool may_pack =
       p.must_pack || p.ragged || m > in_place_rows;  // whether A's stride asks for it is known only at the call
   if (m <= 0 || p.n == 0 || (!may_pack && b.slices == 1)) return 0;
-  return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, b.slab_rows)) +
+  return line + Packed::slack(p) +
+         Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, std::max(b.slab_rows, tail_rows(p, m)))) +
          partial_bytes(p, b, m);
 }
 
 bool is_whole(const Product& p, const GemmArgs& item) noexcept {
-  return !p.must_pack && !p.ragged && item.m <= (p.kc == p.k_padded ? p.whole_rows : streaming_rows) && item.m > 0 && p.n > 0 &&
-         !aliases(p, item);
+  return item.m > 0 && p.n > 0 && item.m <= (p.kc == p.k_padded ? p.whole_rows : streaming_rows);
 }
 
 std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
-  return m > in_place_rows ? line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(m) : 0;
+  if (!p.must_pack && !p.ragged && m <= in_place_rows) return 0;
+  return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(m);
 }
 
-void multiply_whole(const Product& p, const GemmArgs& item) noexcept {
+void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexcept {
   const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
-  compute(p, item, in_place(p, item), everything, strip_width(p.kernel->geometry, item.m, p.widest), p.k_padded);
+  const int strip_panels = strip_width(p.kernel->geometry, item.m, p.widest);
+  const Reading how = reading(p, item);
+  Rows rows = in_place(p, item);
+  if (how != Reading::in_place) {
+    const auto narrowest = static_cast<int>(split(p.panel_count, strip_panels).size);
+    const std::int64_t count =
+        how == Reading::packed ? item.m : std::min<std::int64_t>(item.m, p.kernel->geometry.max_rows[narrowest - 1]);
+    const Packed packed = Packed::carve(p, count, align(scratch));
+    pack_rows(p, item, item.m - count, count, packed, 0);
+    rows = how == Reading::packed ? packed_rows(p, packed) : rows_with_tail(p, item, packed, count);
+  }
+  compute(p, item, rows, everything, strip_panels, p.k_padded);
 }
 
 void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, int count, void* scratch, std::size_t bytes,
               const Parallel& parallel) noexcept {
   std::int64_t total = 0;
-  bool pack = p.must_pack || p.ragged;
-  for (int i = 0; i < count; ++i) {
-    total += items[i].m;
-    pack = pack || aliases(p, items[i]);
-  }
+  for (int i = 0; i < count; ++i) total += items[i].m;
   if (total == 0 || p.n == 0) return;
-
-  // Reading past the end of a row is reading the next row, where B's padding is zero: only the last row must be copied.
-  if (p.ragged && !p.must_pack && count == 1 && total >= worth_splitting && p.k_padded - p.k <= items->a_stride &&
-      !aliases(p, *items)) {
-    const auto [head, last] = split_last_row(p, *items);
-    multiply_rows(p, largest, &head, 1, head.m, false, scratch, bytes, parallel);
-    multiply_rows(p, blocking(p, 1, 1), &last, 1, 1, true, scratch, bytes, serial());
-    return;
+  // A batch is cut up for its largest item; with several items there is enough to share out without slicing k.
+  Blocking b = largest;
+  if (count > 1) {
+    const Blocking whole = blocking(p, total, parallel.threads);
+    b.threads = whole.threads;
+    b.slab_rows = whole.slab_rows;
+    b.slices = 1;
+    b.slice_k = p.k_padded;
   }
-  multiply_rows(p, largest, items, count, total, pack, scratch, bytes, parallel);
+  Reading how = Reading::in_place;
+  for (int i = 0; i < count; ++i)
+    if (const Reading r = reading(p, items[i]); r != Reading::in_place) how = count == 1 ? r : Reading::packed;
+  // The scratch decides how many rows are packed at a time: one item's at the least, several small items' where it is larger.
+  Packed packed{};
+  std::int64_t slab_rows = total;
+  const int group = p.kernel->geometry.row_group;
+  if (how != Reading::in_place || b.slices > 1) {
+    char* const at = align(scratch);
+    const std::size_t room =
+        bytes - static_cast<std::size_t>(at - static_cast<char*>(scratch)) - Packed::slack(p) - partial_bytes(p, b, total);
+    if (how == Reading::packed)
+      slab_rows = std::min({total, b.slab_rows, static_cast<std::int64_t>(room / Packed::bytes_per_row(p))});
+    const std::int64_t tail = how == Reading::tail_packed ? tail_rows(p, total) : 0;
+    packed = Packed::carve(p, how == Reading::packed ? slab_rows : tail, at);
+    if (tail > 0) pack_rows(p, *items, total - tail, tail, packed, 0);
+  }
+  const Call call(p, items, b, parallel, how, packed);
+  Slab slab{items, 0, 0, 0};
+  for (std::int64_t done = 0; done < total; done += slab.rows) {
+    slab.rows = std::min(slab_rows, total - done);
+    if (group > 1) slab.rows = std::min(slab.rows / group * group + (slab.rows < group), items[slab.item].m - slab.row);
+    call.run(slab);
+    for (slab.row += slab.rows; slab.item < count && slab.row >= items[slab.item].m; ++slab.item)
+      slab.row -= items[slab.item].m;
+  }
 }
 
 }  // namespace narrow

@@ -42,12 +42,12 @@ Blocking blocking(const Product& product, std::int64_t m, int threads) noexcept;
 /// Bytes of scratch for a product of m rows that is cut up like this.
 std::size_t scratch_bytes(const Product& product, const Blocking& blocking, std::int64_t m) noexcept;
 
-/// Whether a product is small and plain enough to be a single unit of work on one thread. These have a way of their own, past
-/// all blocking, because what a call costs beside its sums decides the speed of small products.
+/// Whether a product is small enough to be a single unit of work on one thread. These have a way of their own, past all
+/// blocking, because what a call costs beside its sums decides the speed of small products.
 bool is_whole(const Product& product, const GemmArgs& item) noexcept;
-/// scratch_bytes of such a product (not used by multiply_whole, but asked for alike whatever A's stride).
+/// scratch_bytes of such a product.
 std::size_t whole_scratch_bytes(const Product& product, std::int64_t m) noexcept;
-void multiply_whole(const Product& product, const GemmArgs& item) noexcept;
+void multiply_whole(const Product& product, const GemmArgs& item, void* scratch) noexcept;
 
 /// Computes checked products. `blocking` is that of the largest item, `scratch` holds at least its scratch_bytes.
 void multiply(const Product& product, const Blocking& blocking, const GemmArgs* items, int count, void* scratch,

@@ -315,8 +315,10 @@ Status Gemm::run(const GemmArgs& args, void* scratch, std::size_t bytes, const P
   const Product& p = GemmAccess::product(*this);
   if (p.kernel && !p.verbose && !parallel.for_each && is_whole(p, args)) {
     if (Status s = check(desc_, weights_.k(), weights_.n(), p, args); !s.ok()) return s;
-    if (bytes < whole_scratch_bytes(p, args.m)) return scratch_too_small;
-    multiply_whole(p, args);
+    const std::size_t needed = whole_scratch_bytes(p, args.m);
+    if (bytes < needed) return scratch_too_small;
+    if (needed > 0 && !scratch) return bad("gemm: scratch is null");
+    multiply_whole(p, args, scratch);
     return {};
   }
   return run_batch(&args, 1, scratch, bytes, parallel);

@@ -7,12 +7,30 @@ namespace narrow {
 
 inline constexpr std::size_t line = 64;  // bytes of a cache line
 
+/// The first byte of scratch that begins a cache line.
+inline char* align(void* scratch) {
+  return static_cast<char*>(scratch) + (line - reinterpret_cast<std::uintptr_t>(scratch) % line) % line;
+}
+
 /// So few rows are read in place whatever their stride.
 inline constexpr std::int64_t in_place_rows = 4;
 
 /// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways.
 inline bool aliases(const Product& p, const GemmArgs& item) {
   return item.m > in_place_rows && item.a_stride * static_cast<std::int64_t>(size_of(p.a)) % 4096 == 0;
+}
+
+/// How A comes to the tiles.
+enum class Reading {
+  in_place,
+  tail_packed,  ///< in place but for its last rows: reading past the end of any other is reading the next one, where B is zero
+  packed,
+};
+
+inline Reading reading(const Product& p, const GemmArgs& item) {
+  if (p.must_pack || aliases(p, item)) return Reading::packed;
+  if (!p.ragged) return Reading::in_place;
+  return p.k_padded - p.k <= item.a_stride ? Reading::tail_packed : Reading::packed;
 }
 
 /// What pack_a leaves in scratch for the rows of one slab.
@@ -53,10 +71,17 @@ struct Rows {
   const float* scale;
   const std::int32_t* zero_point;
   const std::int32_t* row_sum;
+  const char* tail = nullptr;  ///< where Reading::tail_packed: a copy of the item's last rows, packed_row_bytes apart
+  std::int64_t tail_rows = 0;
 
   Rows from(std::int64_t row, int row_group) const {
-    return {a + (row_group == 1 ? row : row / row_group) * a_stride, a_stride, scale ? scale + row : nullptr,
-            zero_point ? zero_point + row : nullptr, row_sum ? row_sum + row : nullptr};
+    return {a + (row_group == 1 ? row : row / row_group) * a_stride,
+            a_stride,
+            scale ? scale + row : nullptr,
+            zero_point ? zero_point + row : nullptr,
+            row_sum ? row_sum + row : nullptr,
+            tail,
+            tail_rows};
   }
 };
 
@@ -68,24 +93,6 @@ const T* offset(const T* p, std::int64_t by) {
 inline Rows in_place(const Product& p, const GemmArgs& item) {
   return {static_cast<const char*>(item.a), item.a_stride * static_cast<std::ptrdiff_t>(size_of(p.a)), item.a_scale,
           item.a_zero_point, nullptr};
-}
-
-/// An item without its last row, and that row.
-struct SplitItem {
-  GemmArgs head, last;
-};
-inline SplitItem split_last_row(const Product& p, const GemmArgs& item) {
-  const std::int64_t row = item.m - 1;
-  SplitItem s{item, item};
-  s.head.m = row;
-  s.last.m = 1;
-  s.last.a = static_cast<const char*>(item.a) + row * item.a_stride * static_cast<std::int64_t>(size_of(p.a));
-  s.last.c = static_cast<char*>(item.c) + row * item.c_stride * static_cast<std::int64_t>(size_of(p.spec.c));
-  s.last.residual = offset(static_cast<const char*>(item.residual),
-                           row * item.residual_stride * static_cast<std::int64_t>(size_of(p.spec.residual)));
-  s.last.a_scale = offset(item.a_scale, row);
-  s.last.a_zero_point = offset(item.a_zero_point, row);
-  return s;
 }
 
 }  // namespace narrow
