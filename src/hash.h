@@ -1,5 +1,7 @@
-// A fast 64-bit hash against damage in storage (not against attackers): four lanes of xor and multiply by an odd constant.
-// Each step is a bijection of its lane, so damage confined to one 8-byte word is always noticed.
+// A fast 64-bit hash against damage in storage (not against attackers): Fletcher's sums, the one of the words and the one of
+// the sums so far, in 8 lanes of 64 bits that take turns. Damage confined to one 8-byte word is always noticed, and so is that
+// to two, unless they are an even number of turns apart in one lane and differ in their highest bits alone. Additions only, so
+// that vector units of any kind keep up with the cache.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +17,29 @@ inline std::uint64_t mix(std::uint64_t x) noexcept {
 
 /// `bytes` is a multiple of 8.
 inline std::uint64_t hash(const void* data, std::size_t bytes, std::uint64_t seed) noexcept {
+  typedef std::uint64_t Pair __attribute__((vector_size(16)));
+  constexpr std::size_t pairs = 4, turn = pairs * sizeof(Pair);
   const char* p = static_cast<const char*>(data);
-  std::uint64_t lane[4] = {mix(seed + 1), mix(seed + 2), mix(seed + 3), mix(seed + 4)};
-  auto step = [&](std::size_t at, int i) {
-    std::uint64_t word;
-    std::memcpy(&word, p + at, 8);
-    lane[i] = (lane[i] ^ word) * 0x9e3779b97f4a7c15u;
+  Pair sum[pairs] = {}, sum_of_sums[pairs] = {};
+  const auto take = [&](const char* from) {
+    for (std::size_t i = 0; i < pairs; ++i) {
+      Pair words;
+      std::memcpy(&words, from + i * sizeof words, sizeof words);
+      sum[i] += words;
+      sum_of_sums[i] += sum[i];
+    }
   };
   std::size_t at = 0;
-  for (; at + 32 <= bytes; at += 32)
-    for (int i = 0; i < 4; ++i) step(at + 8 * i, i);
-  for (int i = 0; at < bytes; at += 8, ++i) step(at, i);
-  return mix(mix(mix(lane[0] + bytes) + lane[1]) + mix(lane[2] ^ mix(lane[3])));
+  for (; at + turn <= bytes; at += turn) take(p + at);
+  if (at < bytes) {
+    char rest[turn] = {};
+    std::memcpy(rest, p + at, bytes - at);
+    take(rest);
+  }
+  std::uint64_t h = mix(seed + bytes);
+  for (std::size_t i = 0; i < pairs; ++i)
+    for (int lane = 0; lane < 2; ++lane) h = mix(mix(h + sum[i][lane]) + sum_of_sums[i][lane]);
+  return h;
 }
 
 }  // namespace narrow
