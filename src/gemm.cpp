@@ -225,7 +225,9 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   const BlobSections sections = WeightsAccess::sections(w);
   const char* blob = static_cast<const char*>(w.blob());
   const Geometry& g = kernel.geometry;
-  Product p{};
+  out->desc_ = d;
+  out->weights_ = w;
+  Product& p = *new (out->state_) Product{};
   p.kernel = &kernel;
   p.spec = epilogue_spec(d, g.a, w.k(), grouped);
   p.epilogue = kernel.epilogue(p.spec);
@@ -258,9 +260,6 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   // Bits behind the end of a row would count where bytes meet a zero of B.
   p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || grouped || (p.ragged && d.a == Type::b1);
   p.verbose = verbose();
-  out->desc_ = d;
-  out->weights_ = w;
-  new (out->state_) Product(p);
   return {};
 }
 

@@ -1,6 +1,8 @@
 // C[m,n] = epilogue(A[m,k] * B[k,n]): low-bit products with fused quantization.
 #pragma once
 
+#include <cstring>
+
 #include "narrow/weights.h"
 
 namespace narrow {
@@ -96,6 +98,9 @@ struct GemmInfo {
 /// holds no memory of its own, immutable, copyable, shared freely between threads.
 class Gemm {
  public:
+  /// Not planned yet: it can be assigned, planned and asked for its info, and its runs fail.
+  Gemm() noexcept { std::memset(state_, 0, sizeof(void*)); }
+
   /// Checks `desc` against `weights` and resolves the kernel. `weights` is copied (it is a view); its blob must live on.
   [[nodiscard]] NARROW_API static Status plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept;
 
@@ -128,7 +133,7 @@ class Gemm {
   friend struct GemmAccess;
   GemmDesc desc_;
   Weights weights_;
-  alignas(8) unsigned char state_[448] = {};  ///< what run would otherwise derive anew (src/driver.h)
+  alignas(8) unsigned char state_[512];  ///< what run would otherwise derive anew (src/driver.h); begins with null until planned
 };
 
 /// One shot: plan and run. For calls that happen once; costs the plan's checks each time.
