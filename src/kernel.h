@@ -270,5 +270,7 @@ KernelTable avx2_group_kernels();
 KernelTable avxvnni_group_kernels();
 KernelTable avx512_group_kernels();
 KernelTable avx512vnni_group_kernels();
+KernelTable neon_group_kernels();
+KernelTable neon_dotprod_group_kernels();
 
 }  // namespace narrow
