@@ -36,12 +36,14 @@ struct Op {
 };
 
 std::vector<Case> int8_cases(const std::vector<Shape>& shapes, const Settings& settings);
+std::vector<Case> int4_cases(const std::vector<Shape>& shapes, const Settings& settings);
 std::vector<Case> int8_variant_cases(const std::vector<Shape>& shapes, const Settings& settings);
 std::vector<Case> int8_cost_cases(const std::vector<Shape>& shapes, const Settings& settings);
 std::vector<Case> binary_cases(const std::vector<Shape>& shapes, const Settings& settings);
 
 inline constexpr Op ops[] = {
     {"int8", true, int8_cases},
+    {"int4", true, int4_cases},
     {"int8_variants", false, int8_variant_cases},
     {"int8_costs", false, int8_cost_cases},
     {"binary", true, binary_cases},

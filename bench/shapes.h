@@ -18,6 +18,7 @@ struct ShapeFormat {
 inline constexpr ShapeFormat shape_formats[] = {
     {"int8", "M N K"},
     {"binary", "M N K"},
+    {"int4", "M N K GROUP"},
 };
 
 /// C[m,n] = A[m,k] B[k,n]. One line an operation and its numbers; # starts a comment.
@@ -103,6 +104,51 @@ binary 128 4096 4096
 binary 16 4096 4096
 binary 4 4096 4096
 binary 1 4096 4096
+
+# 4-bit weights with groups of 32 and of 128: layers of every size, Llama-style ones at few and many rows
+int4 4 1024 1024 32
+int4 4 1024 1024 128
+int4 16 1024 4096 32
+int4 16 1024 4096 128
+int4 128 768 768 32
+int4 128 768 768 128
+int4 1024 1024 1024 32
+int4 1024 1024 1024 128
+int4 1 4096 4096 32
+int4 1 4096 4096 128
+int4 2 4096 4096 32
+int4 2 4096 4096 128
+int4 4 4096 4096 32
+int4 4 4096 4096 128
+int4 8 4096 4096 32
+int4 8 4096 4096 128
+int4 16 4096 4096 32
+int4 16 4096 4096 128
+int4 64 4096 4096 32
+int4 64 4096 4096 128
+int4 128 4096 4096 32
+int4 128 4096 4096 128
+int4 512 4096 4096 32
+int4 512 4096 4096 128
+int4 1 11008 4096 32
+int4 4 11008 4096 32
+int4 16 11008 4096 32
+int4 128 11008 4096 32
+int4 1 11008 4096 128
+int4 1 4096 11008 32
+int4 4 4096 11008 32
+int4 16 4096 11008 32
+int4 128 4096 11008 32
+int4 1 4096 11008 128
+int4 1 32000 4096 32
+int4 4 32000 4096 32
+int4 16 32000 4096 32
+int4 128 32000 4096 32
+int4 1 32000 4096 128
+
+# Beyond every cache
+int4 1 28672 8192 32
+int4 1 28672 8192 128
 )";
 
 struct Shape {

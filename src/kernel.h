@@ -266,6 +266,11 @@ KernelTable avx512_binary_kernels();
 KernelTable avx512vnni_binary_kernels();
 // Kernels for weights with groups of k.
 KernelTable generic_group_kernels();
+KernelTable avx2_group_kernels();
+KernelTable avxvnni_group_kernels();
+KernelTable avx512_group_kernels();
 KernelTable avx512vnni_group_kernels();
+KernelTable neon_group_kernels();
+KernelTable neon_dotprod_group_kernels();
 
 }  // namespace narrow

@@ -17,17 +17,17 @@ struct Entry {
 constexpr Entry entries[tier_count] = {
     {"generic", {generic_kernels, generic_binary_kernels, generic_group_kernels}},
 #if NARROW_HAVE_AVX2
-    {"avx2", {avx2_kernels, avx2_binary_kernels}},
+    {"avx2", {avx2_kernels, avx2_binary_kernels, avx2_group_kernels}},
 #else
     {"avx2", {}},
 #endif
 #if NARROW_HAVE_AVXVNNI
-    {"avxvnni", {avxvnni_kernels}},
+    {"avxvnni", {avxvnni_kernels, nullptr, avxvnni_group_kernels}},
 #else
     {"avxvnni", {}},
 #endif
 #if NARROW_HAVE_AVX512
-    {"avx512", {avx512_kernels, avx512_binary_kernels}},
+    {"avx512", {avx512_kernels, avx512_binary_kernels, avx512_group_kernels}},
 #else
     {"avx512", {}},
 #endif
@@ -37,12 +37,12 @@ constexpr Entry entries[tier_count] = {
     {"avx512vnni", {}},
 #endif
 #if NARROW_HAVE_NEON
-    {"neon", {neon_kernels}},
+    {"neon", {neon_kernels, nullptr, neon_group_kernels}},
 #else
     {"neon", {}},
 #endif
 #if NARROW_HAVE_NEON_DOTPROD
-    {"neon_dotprod", {neon_dotprod_kernels}},
+    {"neon_dotprod", {neon_dotprod_kernels, nullptr, neon_dotprod_group_kernels}},
 #else
     {"neon_dotprod", {}},
 #endif

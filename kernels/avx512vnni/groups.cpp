@@ -15,7 +15,7 @@ struct Dot {
   using A = __m512i;
   using B = __m512i;
   using Packed = __m512i;
-  static constexpr int in_flight = 8;
+  static constexpr int in_flight = 8, narrow_steps = 0;
 
   static NARROW_INLINE A load_a(const char* p) {
     int32_t four;

@@ -11,13 +11,14 @@
 // Taking them apart costs a shift and two ands for two steps of all rows, on ports that the dots leave free; so B is never
 // unpacked in memory, neither for one row nor for a thousand. Nibbles are read as unsigned, 0..15, because then nothing but the
 // and is needed; that a zero point z (8 for signed weights) is taken off every weight, adds -z * (sum of a over the group) to a
-// sum, which is where its accumulator starts.
+// sum, which is where its accumulator totals.
 //
 // Isa provides (besides geometry):
-//   Acc, A, B                  registers: S::width int32 sums, a broadcast of kr values of A, as many columns of B
+//   Acc, A, B                  registers: sums for S::width columns, a broadcast of kr values of A, as many columns of B
 //   unit_steps, unit_bytes     k-steps that are packed together, and their bytes in a panel
 //   in_flight                  independent accumulators wanted
-//   load_a(p), zero(), from(S::I), to_int(Acc) -> S::I
+//   narrow_steps               0, or after how many k-steps (in every accumulator) Acc, of 16 bits, must go into int32
+//   load_a(p), zero(), to_int(Acc) -> S::I, and from(S::I) where narrow_steps is 0
 //   load_b(p) -> Packed        the steps of a unit for S::width columns
 //   step_of<step>(packed)      one of them
 //   dot(acc&, b, a)
@@ -57,7 +58,8 @@ void group_tile(const TileArgs& args) {
   constexpr bool streaming = rows <= 4;
   constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * Isa::unit_steps);  // of one k of a panel
   // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
-  constexpr int turn = (rows == 1 ? 8 : rows <= 3 ? 4 : 2) / Isa::unit_steps;
+  constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : rows == 1 ? 8 : rows <= 3 ? 4 : 2) / Isa::unit_steps;
+  constexpr auto every = std::integral_constant<int, 0>{};
 
   const Groups groups = *args.groups;
   const ptrdiff_t a_stride = args.a_stride;
@@ -87,32 +89,42 @@ void group_tile(const TileArgs& args) {
       memcpy(&value, a_scales + r * a_stride, sizeof value);
       return S::broadcast(value);
     };
-    I start[rows][vectors];
-    unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { start[r][v] = a_sum(r); }); });
-    if (groups.zero_points == ZeroPoints::integers) {
-      unroll<vectors>([&](auto v) NARROW_LAMBDA {
-        const I zero_point = S::load(reinterpret_cast<const int16_t*>(zero_points) + v * S::width);
-        unroll<rows>([&](auto r) NARROW_LAMBDA { start[r][v] = S::mul(start[r][v], zero_point); });
-      });
-    } else if (groups.zero_points == ZeroPoints::floats) {
-      unroll<vectors>([&](auto v) NARROW_LAMBDA {
-        const F zero_point = S::load(reinterpret_cast<const float*>(zero_points) + v * S::width);
-        unroll<rows>([&](auto r) NARROW_LAMBDA {
-          F by = S::to_float(start[r][v]);
-          if (groups.row_scales) by = by * row_scale(r);
-          sum[r][v] = S::fma(by, zero_point, sum[r][v]);
-          start[r][v] = S::mul(start[r][v], S::broadcast(groups.b_zero));
+    I total[rows][vectors];
+    auto begin = [&]() NARROW_LAMBDA {  // with what zero points add
+      unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { total[r][v] = a_sum(r); }); });
+      if (groups.zero_points == ZeroPoints::integers) {
+        unroll<vectors>([&](auto v) NARROW_LAMBDA {
+          const I zero_point = S::load(reinterpret_cast<const int16_t*>(zero_points) + v * S::width);
+          unroll<rows>([&](auto r) NARROW_LAMBDA { total[r][v] = S::mul(total[r][v], zero_point); });
         });
-      });
-    }
+      } else if (groups.zero_points == ZeroPoints::floats) {
+        unroll<vectors>([&](auto v) NARROW_LAMBDA {
+          const F zero_point = S::load(reinterpret_cast<const float*>(zero_points) + v * S::width);
+          unroll<rows>([&](auto r) NARROW_LAMBDA {
+            F by = S::to_float(total[r][v]);
+            if (groups.row_scales) by = by * row_scale(r);
+            sum[r][v] = S::fma(by, zero_point, sum[r][v]);
+            total[r][v] = S::mul(total[r][v], S::broadcast(groups.b_zero));
+          });
+        });
+      }
+    };
 
     typename Isa::Acc acc[phases][rows][vectors];
-    unroll<rows>([&](auto r) NARROW_LAMBDA {
-      unroll<vectors>([&](auto v) NARROW_LAMBDA {
-        acc[0][r][v] = Isa::from(start[r][v]);
-        unroll<phases - 1>([&](auto h) NARROW_LAMBDA { acc[h + 1][r][v] = Isa::zero(); });
+    auto clear = [&](auto first) NARROW_LAMBDA {
+      unroll<phases - first>([&](auto h) NARROW_LAMBDA {
+        unroll<rows>([&](auto r)
+                         NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { acc[first + h][r][v] = Isa::zero(); }); });
       });
-    });
+    };
+    auto settle = [&](auto first) NARROW_LAMBDA {  // accumulators from `first` on -> total
+      unroll<rows>([&](auto r) NARROW_LAMBDA {
+        unroll<vectors>([&](auto v) NARROW_LAMBDA {
+          unroll<phases - first>([&](auto h)
+                                     NARROW_LAMBDA { total[r][v] = S::add(total[r][v], Isa::to_int(acc[first + h][r][v])); });
+        });
+      });
+    };
 
     auto advance = [&](auto count) NARROW_LAMBDA {
       typename Isa::Packed packed[vectors];
@@ -140,19 +152,42 @@ void group_tile(const TileArgs& args) {
       a += count * Isa::unit_steps * Isa::geometry.kr;
       b += count * Isa::unit_bytes;
     };
-    while (scales - b >= turn * Isa::unit_bytes) advance(std::integral_constant<int, turn>{});
-    if constexpr (turn > 1)
-      while (b != scales) advance(std::integral_constant<int, 1>{});
+    if constexpr (Isa::narrow_steps > 0) {
+      auto block = [&]() NARROW_LAMBDA {
+        clear(every);
+        if (scales - b >= turn * Isa::unit_bytes)
+          advance(std::integral_constant<int, turn>{});
+        else
+          while (b != scales) advance(std::integral_constant<int, 1>{});
+      };
+      block();
+      begin();  // not before: registers are short
+      settle(every);
+      while (b != scales) {
+        block();
+        settle(every);
+      }
+    } else {
+      begin();
+      unroll<rows>(
+          [&](auto r) NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { acc[0][r][v] = Isa::from(total[r][v]); }); });
+      clear(std::integral_constant<int, 1>{});
+      while (scales - b >= turn * Isa::unit_bytes) advance(std::integral_constant<int, turn>{});
+      if constexpr (turn > 1)
+        while (b != scales) advance(std::integral_constant<int, 1>{});
+      unroll<rows>([&](auto r) NARROW_LAMBDA {
+        unroll<vectors>([&](auto v) NARROW_LAMBDA { total[r][v] = Isa::to_int(acc[0][r][v]); });
+      });
+      settle(std::integral_constant<int, 1>{});
+    }
 
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);
     unroll<rows>([&](auto r) NARROW_LAMBDA {
       unroll<vectors>([&](auto v) NARROW_LAMBDA {
-        I total = Isa::to_int(acc[0][r][v]);
-        unroll<phases - 1>([&](auto h) NARROW_LAMBDA { total = S::add(total, Isa::to_int(acc[h + 1][r][v])); });
         F by = scale[v];
         if (groups.row_scales) by = by * row_scale(r);
-        sum[r][v] = S::fma(S::to_float(total), by, sum[r][v]);
+        sum[r][v] = S::fma(S::to_float(total[r][v]), by, sum[r][v]);
       });
     });
     b = zero_points + nr * (groups.zero_points == ZeroPoints::integers ? 2 : groups.zero_points == ZeroPoints::floats ? 4 : 0);

@@ -1,0 +1,125 @@
+// int4: f32 A quantized row by row on the way in, 4-bit B with an f16 scale for each group of k, f32 C; beside narrow's int8,
+// and oneDNN in u8 x s8 (without the quantization) and in f32.
+#include "int8_data.h"
+#include "machine_limits.h"
+#include "onednn.h"
+
+namespace bench {
+namespace {
+
+constexpr std::int64_t most_gemv_rows = 4;  // up to here reading B may be what takes the time
+
+/// The nibbles of the int8 product's B (its first half), scales, and A.
+struct Int4Data : Int8Data {
+  std::int64_t group;
+  Buffer a_f32, scales;
+
+  Int4Data(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t group)
+      : Int8Data(m, n, k),
+        group(group),
+        a_f32(a.size() * sizeof(float)),
+        scales(static_cast<std::size_t>(n * ((k + group - 1) / group)) * sizeof(std::uint16_t)) {
+    Random random(2);
+    random.fill_floats(a_f32.as<float>(), a.size(), -4.0f, 4.0f);
+    for (std::size_t i = 0; i < scales.size() / sizeof(std::uint16_t); ++i)
+      scales.as<std::uint16_t>()[i] = static_cast<std::uint16_t>(0x2000 + random.next() % 0x400);  // 0.0078 to 0.0156
+  }
+
+  narrow::WeightsDesc grouped_weights(narrow::Cap cap) const {
+    narrow::WeightsDesc desc = weights(cap);
+    desc.type = narrow::Type::s4;
+    desc.stride = (k + 1) / 2 * 2;
+    desc.groups.size = group;
+    desc.groups.scale = scales.data();
+    desc.groups.scale_type = narrow::Type::f16;
+    return desc;
+  }
+
+  /// The sampled rows by the scalar definition, each as a product of one row.
+  bool equals_definition(const Product& product, narrow::GemmDesc desc) const {
+    desc.cap = narrow::Tier::generic;
+    const PackedWeights defined(grouped_weights(narrow::Tier::generic), narrow::serial());
+    for (std::int64_t i : sampled_rows()) {
+      const Product row(desc, defined.view(), 1, a_f32.as<float>() + i * k, narrow::serial());
+      if (std::memcmp(row.row(0), product.row(i), product.row_bytes()) != 0) return false;
+    }
+    return true;
+  }
+};
+
+std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
+  const Int4Data data(shape.dims[0], shape.dims[1], shape.dims[2], shape.dims[3]);
+  const narrow::Parallel& parallel = settings.parallel;
+
+  narrow::GemmDesc desc;
+  desc.a = desc.c = narrow::Type::f32;
+  desc.cap = settings.cap();
+  const PackedWeights weights(data.grouped_weights(settings.cap()), parallel), weights8(data.weights(settings.cap()), parallel);
+  Product product(desc, weights.view(), data.m, data.a_f32.data(), parallel);
+  Product product8(desc, weights8.view(), data.m, data.a_f32.data(), parallel);
+  const onednn::Matmul int8(narrow::Type::u8, narrow::Type::s32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
+                            data.b.data());
+  const onednn::Matmul fp32(narrow::Type::f32, narrow::Type::f32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
+                            data.b.data());
+  const Peak peak = int8_peak(settings.tier, parallel);
+
+  Row row;
+  row.op = "int4";
+  row.shape = shape.text();
+  row.threads = settings.threads();
+  row.tier = narrow::name(product.plan().info().tier);
+  row.kernel = product.plan().info().kernel;
+  row.macs = data.macs();
+  row.bytes = static_cast<double>(weights.view().bytes()) + 4.0 * static_cast<double>(data.m * (data.n + data.k));
+  row.onednn_impl = int8.implementation();
+  row.fp32_impl = fp32.implementation();
+
+  Series narrow8, one_stream, four_streams;
+  std::vector<Entrant> entrants = {
+      {product.contender(), &row.narrow}, {peak.loop, &row.peak}, {product8.contender(), &narrow8}};
+  if (int8.runnable()) entrants.push_back({int8.contender(), &row.onednn});
+  if (fp32.runnable()) entrants.push_back({fp32.contender(), &row.fp32});
+  if (data.m <= most_gemv_rows) {
+    const void* blob = weights.view().blob();  // the very bytes that the product reads
+    entrants.push_back({read_one_stream(settings.tier, blob, weights.view().bytes(), parallel), &one_stream});
+    entrants.push_back({read_four_streams(settings.tier, blob, weights.view().bytes(), parallel), &four_streams});
+  }
+  measure(entrants, settings.seconds, settings.threads());
+
+  const double macs_of_a_byte = data.macs() / static_cast<double>(weights.view().bytes());
+  row.limit = row.peak;
+  row.limit_name = peak.name;
+  row.read = larger(one_stream, four_streams);
+  if (!row.read.empty()) {
+    const Series by_reading = scaled(row.read, macs_of_a_byte);
+    if (stat(by_reading).median < stat(row.peak).median) row.limit_name = "read";
+    row.limit = smaller(row.peak, by_reading);
+  }
+  row.exact = data.equals_definition(product, desc);
+  if (int8.runnable()) row.onednn_exact = data.is_right<std::uint8_t>(int8.c());
+
+  Row beside_int8 = row;
+  beside_int8.variant = "int4 beside int8, f32 -> f32";
+  beside_int8.onednn.clear();
+  beside_int8.base = narrow8;
+  beside_int8.base_name = "narrow int8";
+  if (row.read.empty()) return {row, beside_int8};
+  Row reading = beside_int8;
+  reading.variant = "weights read";
+  reading.unit = Unit::gbytes;
+  reading.narrow = scaled(row.narrow, 1 / macs_of_a_byte);
+  reading.base = row.read;
+  reading.base_name = "read bandwidth";
+  return {row, beside_int8, reading};
+}
+
+}  // namespace
+
+std::vector<Case> int4_cases(const std::vector<Shape>& shapes, const Settings& settings) {
+  std::vector<Case> cases;
+  for (const Shape& shape : shapes)
+    cases.push_back({"int4/" + shape.text(), [shape, &settings] { return measure_int4(shape, settings); }});
+  return cases;
+}
+
+}  // namespace bench

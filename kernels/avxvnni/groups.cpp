@@ -1,0 +1,65 @@
+// Weights of 4 and 8 bits with groups of k on AVX-VNNI: the 256-bit VPDPBUSD multiplies four unsigned weights of each of 8
+// columns by four s8 of a row. Registers of the 4x16 tile: ymm0-7 sums of a group, 2 for a k-step of B, 2 packed, 1 for the
+// mask, 1 or 2 for broadcasts of A; the float sums wait in the L1 cache.
+#include "kernels/avx2/simd.h"
+#include "kernels/common/group_kernel.h"
+
+namespace narrow {
+namespace {
+
+struct Dot {
+  using Acc = __m256i;
+  using A = __m256i;
+  using B = __m256i;
+  using Packed = __m256i;
+  static constexpr int in_flight = 8, narrow_steps = 0;
+
+  static NARROW_INLINE A load_a(const char* p) {
+    int32_t four;
+    memcpy(&four, p, 4);
+    return _mm256_set1_epi32(four);
+  }
+  static NARROW_INLINE Packed load_b(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
+  static NARROW_INLINE Acc from(Simd::I x) { return x; }
+  static NARROW_INLINE Simd::I to_int(Acc x) { return x; }
+  // Assembly, and on a copy, for the reasons given in avx512vnni; {vex} because the EVEX form is another tier's.
+  static NARROW_INLINE void dot(Acc& acc, B b, A a) {
+    Acc sum = acc;
+    asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(b), "x"(a));
+    acc = sum;
+  }
+};
+
+struct Int4 : Dot {
+  static constexpr Geometry geometry = {
+      .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {4}, .b_offset = 0};
+  static constexpr int unit_steps = 2, unit_bytes = 64;
+
+  template <int step>
+  static NARROW_INLINE B step_of(Packed pairs) {
+    return _mm256_and_si256(step == 0 ? pairs : _mm256_srli_epi16(pairs, 4), _mm256_set1_epi8(15));
+  }
+};
+
+struct Int8 : Dot {
+  static constexpr Geometry geometry = {
+      .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {4}, .b_offset = 128};
+  static constexpr int unit_steps = 1, unit_bytes = 64;
+
+  template <int>
+  static NARROW_INLINE B step_of(Packed b) {
+    return b;
+  }
+};
+
+constexpr Kernel rows[] = {
+    group_kernel<Int4, Simd>("gemm_s8u4g_4x16x4_avxvnni", Tier::avxvnni, Type::u4, avx2_prepare, avx2_epilogue),
+    group_kernel<Int8, Simd>("gemm_s8s8g_4x16x4_avxvnni", Tier::avxvnni, Type::s8, avx2_prepare, avx2_epilogue),
+};
+
+}  // namespace
+
+KernelTable avxvnni_group_kernels() { return {rows, sizeof rows / sizeof *rows}; }
+
+}  // namespace narrow
