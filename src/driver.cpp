@@ -73,7 +73,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const std::int64_t column = panel * g.nr;
     const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
     if (!plain) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
-    const TileFn* run = kernel.run[panels - 1];
+    const TileFn* run = p.window.rows ? kernel.run_indirect[panels - 1] : kernel.run[panels - 1];
     const char* const b = p.panels + panel * p.panel_stride + unit.k * g.nr;
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
 
@@ -91,6 +91,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       args.cols = cols;
     }
     args.groups = &p.groups;
+    args.window = &p.window;
 
     const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
                                          : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);
@@ -100,6 +101,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       const bool last = k_left <= kc;
       args.b = b + k * g.nr;
       args.steps = carried ? divide(std::min(kc, k_left), g.kr) : unit.k_count == p.k_padded ? p.steps : divide(k_left, g.kr);
+      if (p.window.rows) args.steps /= p.window.rows * p.window.runs;
       // What is read next, after the tiles of this pass: each of them asks for a share of it, as B may come from memory at less
       // than the pace of a single one.
       const char* const next = static_cast<const char*>(!last ? b + (k + kc) * g.nr : more ? b + panels * p.panel_stride : b);
@@ -119,6 +121,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
         const std::ptrdiff_t asked = t * args.next_step;
         args.next = asked < step_bytes ? next + asked * args.steps : args.b;
         run[count - 1](args);
+        if (p.shape.tap_sums) restore_border(p.shape, p.n, unit.row + row, count, column, cols, args.c, args.c_stride);
         if (last && !in_place)
           finish(p, item, rows.from(row, g.row_group), columns, args.c, args.c_stride, unit.row + row, column, count, cols);
       }
@@ -315,13 +318,13 @@ void complete(Product* p) noexcept {
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
   return block(p.kernel->geometry,
-               {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, p.l2, threads, p.groups.count == 0});
+               {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, p.l2, threads, p.groups.count == 0 && p.window.rows == 0});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
   const bool may_pack =
       p.must_pack || p.ragged || m > in_place_rows;  // whether A's stride asks for it is known only at the call
-  if (m <= 0 || p.n == 0 || (!may_pack && b.slices == 1)) return 0;
+  if (m <= 0 || p.n == 0 || p.window.rows || (!may_pack && b.slices == 1)) return 0;
   return line + Packed::slack(p) +
          Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, std::max(b.slab_rows, tail_rows(p, m)))) +
          partial_bytes(p, b, m);

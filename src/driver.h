@@ -3,6 +3,7 @@
 #pragma once
 
 #include "src/blocking.h"
+#include "src/window.h"
 
 namespace narrow {
 
@@ -16,6 +17,8 @@ struct Product {
   std::ptrdiff_t panel_stride;
   std::int64_t k, k_padded, n;
   Groups groups;  ///< of k; none where count is 0
+  Window window;    ///< of a convolution, whose A is an array of pointers to windows; none where its rows are 0
+  ConvShape shape;  ///< of a convolution
   std::int64_t panel_count;
   std::int64_t steps;             ///< k_padded / kr
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it

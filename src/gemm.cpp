@@ -180,13 +180,8 @@ bool verbose() {
   return text && std::strcmp(text, "1") == 0;
 }
 
-Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p, const GemmArgs& item) {
-  if (item.m < 0) return bad("gemm: negative m");
-  if (item.m == 0 || n == 0) return {};
-  if (!item.a && p.k > 0) return bad("gemm: a is null");
+Status check_output(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) {
   if (!item.c) return bad("gemm: c is null");
-  if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
-  if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, k)) return bad("gemm: a bit of a beyond k is not 0");
   if (item.c_stride < elements_of(d.c, n)) return bad("gemm: c_stride is shorter than a row");
   if (d.residual != Type::none) {
     if (!item.residual) return bad("gemm: residual is null");
@@ -199,7 +194,17 @@ Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p
     for (std::int64_t i = 0; i < count; ++i)
       if (!std::isfinite(item.a_scale[i])) return bad("gemm: an a_scale is not finite");
   }
-  if (d.a_zero_point_per == Per::row) {
+  return {};
+}
+
+Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p, const GemmArgs& item) {
+  if (item.m < 0) return bad("gemm: negative m");
+  if (item.m == 0 || n == 0) return {};
+  if (!item.a && p.k > 0) return bad("gemm: a is null");
+  if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
+  if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, k)) return bad("gemm: a bit of a beyond k is not 0");
+  if (Status s = check_output(d, n, p, item); !s.ok()) return s;
+  if (!is_float(d.a) && d.a_zero_point_per == Per::row) {
     if (!item.a_zero_point) return bad("gemm: a_zero_point is null");
     for (std::int64_t i = 0; i < item.m; ++i)
       if (!in_range(item.a_zero_point[i], d.a)) return bad("gemm: an a_zero_point is outside the range of a's type");
@@ -210,6 +215,11 @@ Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p
 }  // namespace
 
 const Product& GemmAccess::product(const Gemm& gemm) { return *std::launder(reinterpret_cast<const Product*>(gemm.state_)); }
+Product& GemmAccess::product(Gemm& gemm) { return *std::launder(reinterpret_cast<Product*>(gemm.state_)); }
+
+Status GemmAccess::check_output(const Gemm& gemm, const GemmArgs& item) {
+  return narrow::check_output(gemm.desc_, gemm.weights_.n(), product(gemm), item);
+}
 
 Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kernel, Gemm* out) {
   static_assert(sizeof(Product) <= sizeof(Gemm::state_) && alignof(Product) <= 8);

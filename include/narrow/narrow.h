@@ -1,6 +1,7 @@
 // narrow: low-bit kernels for CPUs. The whole public API.
 #pragma once
 
+#include "narrow/conv.h"
 #include "narrow/gemm.h"
 #include "narrow/isa.h"
 #include "narrow/parallel.h"
