@@ -38,24 +38,40 @@ const ConvCase cases[] = {
     {5, 12, 12, 32, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
 };
 
+/// What is convolved with what, and what becomes of it.
+struct Options {
+  Padding padding;
+  Type c;
+  Type a = Type::b1;        ///< f32: becomes bits, by a threshold for each channel
+  Type operand = Type::b1;  ///< s8: A is u8 or s8
+  PoolWindow pool = {};
+};
+
 /// A case with its data. Everything is drawn from the case's number.
 class ConvProblem {
  public:
-  ConvProblem(const ConvCase& c, Padding padding, Type type) : case_(c) {
+  ConvProblem(const ConvCase& c, Padding padding, Type type) : ConvProblem(c, Options{padding, type}) {}
+  ConvProblem(const ConvCase& c, const Options& options) : case_(c) {
+    const Type type = options.c;
     Rng rng(static_cast<std::uint64_t>(c.h * 100 + c.c * 7 + c.n));
     const std::int64_t tap = bit_row_bytes(c.c), taps = c.kernel_h * c.kernel_w;
-    a_stride_ = tap + c.gap;
-    a_ = bits(rng, c.images * c.h * c.w, a_stride_);
+    a_stride_ = elements_of(options.a, c.c) + c.gap;
+    desc_.gemm.a = options.a;
+    draw_a(rng, c.images * c.h * c.w);
+    weights_desc_.operand = options.operand;
     b_ = bits(rng, c.n * taps, tap);
     tap_sums_.resize(static_cast<std::size_t>(taps * c.n));
     EXPECT_TRUE(prepare_filters({c.n, c.kernel_h, c.kernel_w, c.c, b_.data()}, &weights_desc_, tap_sums_.data()).ok());
-    out_h_ = conv_output(c.h, c.kernel_h, c.stride_h, c.dilation_h, c.top + c.bottom);
-    out_w_ = conv_output(c.w, c.kernel_w, c.stride_w, c.dilation_w, c.left + c.right);
-    const std::int64_t pixels = c.images * out_h_ * out_w_;
-    desc_ = {c.h,          c.w,   c.c,    c.kernel_h, c.kernel_w, c.stride_h, c.stride_w,       c.dilation_h,
-             c.dilation_w, c.top, c.left, c.bottom,   c.right,    padding,    tap_sums_.data(), {}};
+    conv_h_ = conv_output(c.h, c.kernel_h, c.stride_h, c.dilation_h, c.top + c.bottom);
+    conv_w_ = conv_output(c.w, c.kernel_w, c.stride_w, c.dilation_w, c.left + c.right);
+    const PoolWindow& p = options.pool;
+    out_h_ = p.h ? conv_output(conv_h_, p.h, p.stride_h, 1, p.pad_top + p.pad_bottom) : conv_h_;
+    out_w_ = p.h ? conv_output(conv_w_, p.w, p.stride_w, 1, p.pad_left + p.pad_right) : conv_w_;
+    const std::int64_t pixels = c.images * conv_h_ * conv_w_;
+    const GemmDesc gemm = desc_.gemm;
+    desc_ = {c.h,   c.w,    c.c,      c.kernel_h, c.kernel_w,      c.stride_h,       c.stride_w, c.dilation_h, c.dilation_w,
+             c.top, c.left, c.bottom, c.right,    options.padding, tap_sums_.data(), p,          gemm};
     GemmDesc& g = desc_.gemm;
-    g.a = Type::b1;
     g.c = type;
     for (std::int64_t j = 0; j < c.n; ++j) {
       scale_.push_back(static_cast<float>(rng.real(0.5, 2)));
@@ -115,6 +131,33 @@ class ConvProblem {
   Guarded& a() { return a_; }
 
  private:
+  /// A, and what its values count for, in values_.
+  void draw_a(Rng& rng, std::int64_t pixels) {
+    GemmDesc& g = desc_.gemm;
+    const std::int64_t c = case_.c;
+    values_.resize(static_cast<std::size_t>(pixels * c));
+    if (g.a == Type::b1) {
+      a_ = bits(rng, pixels, a_stride_);
+      for (std::int64_t i = 0; i < pixels * c; ++i) values_[i] = sign(a_.data(), i / c * a_stride_, i % c);
+    } else if (g.a == Type::f32) {
+      std::vector<float> a(matrix_elements(pixels, c, a_stride_));
+      for (float& x : a) x = static_cast<float>(rng.real(-1, 1));
+      for (std::int64_t i = 0; i < c; ++i) a_threshold_.push_back(static_cast<float>(rng.real(-0.5, 0.5)));
+      for (std::int64_t i = 0; i < pixels * c; ++i) values_[i] = a[i / c * a_stride_ + i % c] >= a_threshold_[i % c] ? 1 : -1;
+      a_ = guarded_copy(a.data(), a.size());
+      g.a_threshold = a_threshold_.data();
+      g.a_threshold_per = Per::column;
+    } else {
+      std::vector<unsigned char> a(matrix_elements(pixels, c, a_stride_));
+      for (auto& x : a) x = static_cast<unsigned char>(rng.next());
+      g.a_zero_point = static_cast<std::int32_t>(g.a == Type::u8 ? rng.between(0, 255) : rng.between(-128, 127));
+      for (std::int64_t i = 0; i < pixels * c; ++i) {
+        const unsigned char x = a[i / c * a_stride_ + i % c];
+        values_[i] = (g.a == Type::u8 ? x : static_cast<signed char>(x)) - g.a_zero_point;
+      }
+      a_ = guarded_copy(a.data(), a.size());
+    }
+  }
   Guarded bits(Rng& rng, std::int64_t rows, std::int64_t stride) {
     std::vector<unsigned char> bytes(matrix_elements(rows, bit_row_bytes(case_.c), stride));
     for (auto& b : bytes) b = static_cast<unsigned char>(rng.next());
@@ -132,7 +175,7 @@ class ConvProblem {
         const std::int64_t at_y = y * c.stride_h + r * c.dilation_h - c.top, at_x = x * c.stride_w + s * c.dilation_w - c.left;
         const bool inside = at_y >= 0 && at_y < c.h && at_x >= 0 && at_x < c.w;
         for (std::int64_t p = 0; p < c.c; ++p) {
-          const std::int32_t a = inside ? sign(a_.data(), ((image * c.h + at_y) * c.w + at_x) * a_stride_, p)
+          const std::int32_t a = inside                               ? values_[((image * c.h + at_y) * c.w + at_x) * c.c + p]
                                  : desc_.padding == Padding::zero     ? 0
                                  : desc_.padding == Padding::plus_one ? 1
                                                                       : -1;
@@ -143,7 +186,7 @@ class ConvProblem {
   }
 
   void reference() {
-    const std::int64_t pixels = case_.images * out_h_ * out_w_;
+    const std::int64_t pixels = case_.images * conv_h_ * conv_w_;
     const auto element = static_cast<std::int64_t>(size_of(desc_.gemm.c));
     const std::int64_t row = desc_.gemm.c == Type::b1 ? bit_row_bytes(case_.n) : case_.n * element;
     expected_.assign(matrix_elements(pixels, row, c_stride_ * element), Guarded::pattern);
@@ -151,7 +194,7 @@ class ConvProblem {
       unsigned char* to = expected_.data() + i * c_stride_ * element;
       if (desc_.gemm.c == Type::b1) std::memset(to, 0, static_cast<std::size_t>(row));
       for (std::int64_t j = 0; j < case_.n; ++j) {
-        const std::int32_t s = sum(i / (out_h_ * out_w_), i / out_w_ % out_h_, i % out_w_, j);
+        const std::int32_t s = sum(i / (conv_h_ * conv_w_), i / conv_w_ % conv_h_, i % conv_w_, j);
         if (desc_.gemm.c == Type::s32) {
           std::memcpy(to + 4 * j, &s, 4);
         } else if (desc_.gemm.c == Type::f32) {
@@ -163,6 +206,26 @@ class ConvProblem {
         }
       }
     }
+    if (desc_.pool.h) pool();
+  }
+
+  /// What is expected of the convolution becomes what is expected of the pool.
+  void pool() {
+    const PoolWindow& p = desc_.pool;
+    const std::vector<unsigned char> all = expected_;
+    const std::int64_t row = bit_row_bytes(case_.n), pixels = case_.images * out_h_ * out_w_;
+    expected_.assign(matrix_elements(pixels, row, c_stride_), Guarded::pattern);
+    for (std::int64_t i = 0; i < pixels; ++i)
+      for (std::int64_t byte = 0; byte < row; ++byte) {
+        const std::int64_t image = i / (out_h_ * out_w_), top = i / out_w_ % out_h_ * p.stride_h - p.pad_top;
+        const std::int64_t left = i % out_w_ * p.stride_w - p.pad_left;
+        unsigned char any = 0;
+        for (std::int64_t y = top; y < top + p.h; ++y)
+          for (std::int64_t x = left; x < left + p.w; ++x)
+            if (y >= 0 && y < conv_h_ && x >= 0 && x < conv_w_)
+              any |= all[((image * conv_h_ + y) * conv_w_ + x) * c_stride_ + byte];
+        expected_[i * c_stride_ + byte] = any;
+      }
   }
 
   ConvCase case_;
@@ -171,15 +234,40 @@ class ConvProblem {
   Guarded a_, b_;
   std::vector<std::int32_t> tap_sums_, threshold_;
   std::vector<std::uint8_t> at_most_;
-  std::vector<float> scale_, bias_, row_scale_, residual_;
+  std::vector<std::int32_t> values_;
+  std::vector<float> scale_, bias_, row_scale_, residual_, a_threshold_;
   std::vector<unsigned char> expected_;
-  std::int64_t a_stride_ = 0, c_stride_ = 0, out_h_ = 0, out_w_ = 0;
+  std::int64_t a_stride_ = 0, c_stride_ = 0, conv_h_ = 0, conv_w_ = 0, out_h_ = 0, out_w_ = 0;
 };
 
 TEST_P(Convolution, EqualsTheDefinition) {
   for (const ConvCase& c : cases)
     for (Padding padding : {Padding::minus_one, Padding::plus_one, Padding::zero})
       for (Type type : {Type::s32, Type::f32, Type::b1}) ASSERT_TRUE(ConvProblem(c, padding, type).check(GetParam()));
+}
+
+TEST_P(Convolution, ValuesThatBecomeBits) {
+  for (const ConvCase& c : cases)
+    for (Padding padding : {Padding::plus_one, Padding::zero})
+      ASSERT_TRUE(ConvProblem(c, Options{.padding = padding, .c = Type::s32, .a = Type::f32}).check(GetParam()));
+}
+
+TEST_P(Convolution, OfBytes) {
+  for (const ConvCase& c : cases)
+    for (Type a : {Type::u8, Type::s8})
+      for (Type type : {Type::s32, Type::f32, Type::b1})
+        ASSERT_TRUE(
+            ConvProblem(c, Options{.padding = Padding::zero, .c = type, .a = a, .operand = Type::s8}).check(GetParam()));
+}
+
+TEST_P(Convolution, Pooled) {
+  const PoolWindow windows[] = {{2, 2, 2, 2}, {3, 3, 2, 2, 1, 1, 1, 1}, {1, 3, 1, 2, 0, 2, 0, 0}};
+  for (const ConvCase& c : cases)
+    for (const PoolWindow& window : windows) {
+      const std::int64_t reach = c.dilation_h * (c.kernel_h - 1) + 1;
+      if (c.h + c.top + c.bottom < reach) continue;
+      ASSERT_TRUE(ConvProblem(c, Options{.padding = Padding::zero, .c = Type::b1, .pool = window}).check(GetParam()));
+    }
 }
 
 TEST_P(Convolution, ThreadsAndManyImages) {
@@ -235,7 +323,7 @@ TEST(Convolution, WhatIsRefused) {
   ASSERT_TRUE(Weights::pack(problem.weights_desc(), blob.data(), bytes, &weights).ok());
   Conv conv;
   EXPECT_EQ(conv.run(problem.args(), nullptr, 0).code, Code::invalid_argument);
-  for (int what = 0; what < 8; ++what) {
+  for (int what = 0; what < 10; ++what) {
     ConvDesc d = problem.desc();
     if (what == 0) d.h = 0;
     if (what == 1) d.stride_w = 0;
@@ -244,7 +332,9 @@ TEST(Convolution, WhatIsRefused) {
     if (what == 4) d.kernel_w = 2;
     if (what == 5) d.tap_sums = nullptr;
     if (what == 6) d.padding = static_cast<Padding>(7);
-    if (what == 7) d.gemm.a = Type::u8;
+    if (what == 7) d.pool = {2, 2, 2, 2};
+    if (what == 8) d.gemm.a_zero_point_per = Per::row;
+    if (what == 9) d.pool = {2, 2, 0, 2}, d.gemm.c = Type::b1;
     EXPECT_FALSE(Conv::plan(d, weights, &conv).ok()) << what;
   }
   EXPECT_FALSE(Conv::plan(problem.desc(), Weights{}, &conv).ok());

@@ -1,6 +1,7 @@
-// Convolution of bits: an implicit product, C[pixel, filter], with all of gemm's outputs.
+// Convolution with filters of bits: an implicit product, C[pixel, filter], with all of gemm's outputs.
 #pragma once
 
+#include "narrow/bits.h"
 #include "narrow/gemm.h"
 
 namespace narrow {
@@ -9,11 +10,12 @@ namespace narrow {
 enum class Padding : std::uint8_t {
   minus_one = 0,
   plus_one = 1,
-  zero = 2,  ///< Taps outside the image count nothing, as in a convolution of floats; needs ConvDesc::tap_sums.
+  zero = 2,  ///< Taps outside the image count nothing, as in a convolution of floats; needs ConvDesc::tap_sums for images of
+             ///< bits. The only one for images of bytes, where it is the value a_zero_point.
 };
 
 /// Everything about a convolution but its data and the number of images. Images are NHWC: a pixel is a row of c bits (see
-/// bit_row_bytes), pixels of a row of the image and rows of an image follow each other. With
+/// bit_row_bytes) or c values; pixels of a row of the image and rows of an image follow each other. With
 ///   sum[y,x,j] = sum over the taps (r,s) and channels of a[y * stride_h + r * dilation_h - pad_top,
 ///                                                          x * stride_w + s * dilation_w - pad_left, channel] *
 ///                                                          b[j,r,s,channel]
@@ -28,27 +30,24 @@ struct ConvDesc {
   Padding padding = Padding::minus_one;
   const std::int32_t* tap_sums = nullptr;  ///< [kernel_h * kernel_w][n] from prepare_filters; for Padding::zero where there
                                            ///< is padding. Must outlive the plan.
-  GemmDesc gemm;                           ///< a is b1. Rows are output pixels.
+  PoolWindow pool;  ///< Of an output of bits: the maximum over these windows of it is what is written.
+  /// Rows are output pixels. Where the filters are packed for b1, a is b1, or anything else that becomes bits (a_threshold per
+  /// tensor, or per column: [c]). Where they are packed for bytes, a is u8 or s8, with one zero point.
+  GemmDesc gemm;
 };
-
-/// Rows and columns of the output; 0 where the window does not fit.
-constexpr std::int64_t conv_output(std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
-                                   std::int64_t pad) noexcept {
-  const std::int64_t reach = dilation * (kernel - 1) + 1;
-  return size + pad < reach ? 0 : (size + pad - reach) / stride + 1;
-}
 
 /// Filters of bits, [n][kernel_h][kernel_w] rows of c bits, dense.
 struct ConvFilters {
   std::int64_t n = 0, kernel_h = 1, kernel_w = 1, c = 0;
   const void* data = nullptr;
 };
-/// Checks the filters, describes them to Weights::pack (everything but scale and cap), and, where `tap_sums` is not null,
-/// writes its [kernel_h * kernel_w][n] values: the sum of each filter's tap over its channels.
+/// Checks the filters, describes them to Weights::pack, and, where `tap_sums` is not null,
+/// writes its [kernel_h * kernel_w][n] values: the sum of each filter's tap over its channels. What the description says of
+/// scale, operand and cap stays as it is.
 [[nodiscard]] NARROW_API Status prepare_filters(const ConvFilters& filters, WeightsDesc* desc, std::int32_t* tap_sums) noexcept;
 
-/// The data of one call. Pixels of `a` are a_stride bytes apart, at least bit_row_bytes(c); pixels of C and of the residual as
-/// in GemmArgs.
+/// The data of one call. Pixels of `a` are a_stride elements (b1: bytes) apart, at least a pixel; pixels of C and of the residual
+/// as in GemmArgs.
 struct ConvArgs {
   std::int64_t images = 0;
   const void* a = nullptr;
@@ -69,8 +68,8 @@ class Conv {
   std::int64_t out_h() const noexcept { return out_h_; }
   std::int64_t out_w() const noexcept { return out_w_; }
 
-  /// Bytes of scratch that run needs for any number of images on that many threads: the padded images, as bits, and a pointer
-  /// for each output pixel, of some images at a time.
+  /// Bytes of scratch that run needs for any number of images on that many threads: of some images at a time, a padded copy (as
+  /// bits where they become bits), a pointer for each output pixel, and what is to be pooled.
   NARROW_API std::size_t scratch_size(std::int64_t images, int threads = 1) const noexcept;
   [[nodiscard]] NARROW_API Status run(const ConvArgs& args, void* scratch, std::size_t scratch_bytes,
                                       const Parallel& parallel = serial()) const noexcept;
@@ -80,7 +79,8 @@ class Conv {
   friend struct ConvAccess;
   ConvDesc desc_;
   Gemm gemm_;
-  std::int64_t out_h_ = 0, out_w_ = 0;
+  std::int64_t conv_h_ = 0, conv_w_ = 0;  ///< of the convolution itself
+  std::int64_t out_h_ = 0, out_w_ = 0;    ///< of what is written: the same but for a pool
 };
 
 }  // namespace narrow

@@ -1,6 +1,7 @@
 // narrow: low-bit kernels for CPUs. The whole public API.
 #pragma once
 
+#include "narrow/bits.h"
 #include "narrow/conv.h"
 #include "narrow/gemm.h"
 #include "narrow/isa.h"
@@ -8,3 +9,4 @@
 #include "narrow/status.h"
 #include "narrow/types.h"
 #include "narrow/weights.h"
+#include "narrow/xnor.h"
