@@ -105,7 +105,9 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       if (p.window.rows) args.steps /= p.window.rows * p.window.runs;
       // What is read next, after the tiles of this pass: each of them asks for a share of it, as B may come from memory at less
       // than the pace of a single one.
-      const char* const next = static_cast<const char*>(!last ? b + bytes_of_panel(g, k + kc) : more ? b + panels * p.panel_stride : b);
+      const char* const next = static_cast<const char*>(!last  ? b + bytes_of_panel(g, k + kc)
+                                                        : more ? b + panels * p.panel_stride
+                                                               : b);
       args.next_step = next == b ? 0 : divide_up(step_bytes, tiles.count);
       std::int64_t group = 0;
       for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
@@ -320,8 +322,8 @@ void complete(Product* p) noexcept {
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry,
-               {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, p.l2, threads, p.groups.count == 0 && p.window.rows == 0});
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, p.l2, threads,
+                                    p.groups.count == 0 && p.window.rows == 0});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {

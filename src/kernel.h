@@ -269,6 +269,8 @@ KernelTable generic_binary_kernels();
 KernelTable avx2_binary_kernels();
 KernelTable avx512_binary_kernels();
 KernelTable avx512vnni_binary_kernels();
+KernelTable neon_binary_kernels();
+KernelTable neon_dotprod_binary_kernels();
 // Kernels for weights with groups of k.
 KernelTable generic_group_kernels();
 KernelTable avx512vnni_group_kernels();

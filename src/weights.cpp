@@ -41,7 +41,8 @@ std::int64_t padded_k(std::int64_t k, const Geometry& g) { return (k + g.k_unit 
 /// Bytes of a panel that hold something.
 std::int64_t panel_bytes(const BlobHeader& h, const Geometry& g) {
   const auto type = static_cast<Type>(h.type);
-  return h.group_size ? group_panel_bytes(WeightsAccess::groups(h), type, g, h.k) : bytes_of_panel(g, padded_k(elements_of(g.a, h.k), g));
+  return h.group_size ? group_panel_bytes(WeightsAccess::groups(h), type, g, h.k)
+                      : bytes_of_panel(g, padded_k(elements_of(g.a, h.k), g));
 }
 
 std::size_t panel_stride(const BlobHeader& h, const Geometry& g) {
@@ -97,7 +98,8 @@ bool valid(Per per) { return per == Per::tensor || per == Per::column; }
 Status check(const WeightsDesc& d) {
   auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
   const bool is_4bit = d.type == Type::s4 || d.type == Type::u4;
-  if (d.type != Type::s8 && d.type != Type::b1 && !is_4bit) return {Code::unsupported, "weights: type must be s8, s4, u4 or b1"};
+  if (d.type != Type::s8 && d.type != Type::b1 && !is_4bit)
+    return {Code::unsupported, "weights: type must be s8, s4, u4 or b1"};
   if (is_4bit && d.groups.size == 0) return {Code::unsupported, "weights: s4 and u4 come with groups"};
   if (d.type == Type::b1 && d.operand != Type::b1 && d.operand != Type::s8)
     return {Code::unsupported, "weights: what bits are multiplied with is b1 or s8"};
@@ -210,7 +212,7 @@ Status WeightsAccess::pack(const WeightsDesc& d, const Kernel& kernel, void* buf
     else
       kernel.pack_b({static_cast<const std::int8_t*>(d.data) + (d.order == Order::nk ? begin * stride : begin), d.order, stride,
                      k, padded_k(k, g), static_cast<int>(end - begin), blob + s.panels + first * h.panel_stride,
-                   static_cast<std::ptrdiff_t>(h.panel_stride), sums + begin});
+                     static_cast<std::ptrdiff_t>(h.panel_stride), sums + begin});
     std::uint64_t sum_of_hashes = 0;
     for (std::int64_t p = first; p < last; ++p) {
       std::memset(blob + s.panels + p * h.panel_stride + used, 0, h.panel_stride - used);
@@ -277,7 +279,10 @@ Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
   for (std::uint64_t word : h.reserved)
     if (word != 0) return bad("weights: the header is damaged");
   if (h.panel_stride > (std::uint64_t{1} << 34) || h.panel_stride % line != 0 ||
-      h.panel_stride < static_cast<std::uint64_t>(h.k) * h.nr / (type == Type::b1 ? 8 : is_4bit ? 2 : 1))
+      h.panel_stride < static_cast<std::uint64_t>(h.k) * h.nr /
+                           (type == Type::b1 ? 8
+                            : is_4bit        ? 2
+                                             : 1))
     return bad("weights: panel stride out of range");
   const Kernel* kernel = find_kernel(tier, packed_type(type), sums_of(h), h.layout);
   if (kernel && (kernel->geometry.nr != h.nr || panel_stride(h, kernel->geometry) != h.panel_stride))
