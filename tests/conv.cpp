@@ -314,6 +314,47 @@ TEST(Convolution, TwoLayers) {
   EXPECT_NE(out[0], std::vector<unsigned char>(out[0].size(), 0));
 }
 
+/// Two groups as two convolutions, each reading its channels of the image and writing its columns of C.
+TEST(Convolution, Groups) {
+  constexpr std::int64_t h = 5, w = 6, c = 32, n = 24, taps = 9;
+  Rng rng(2);
+  std::vector<unsigned char> image(h * w * 8), filters(2 * n * taps * 4);
+  for (auto& x : image) x = static_cast<unsigned char>(rng.next());
+  for (auto& x : filters) x = static_cast<unsigned char>(rng.next());
+  std::vector<std::int32_t> out(h * w * 2 * n);
+  for (int group = 0; group < 2; ++group) {
+    WeightsDesc desc;
+    std::vector<std::int32_t> tap_sums(taps * n);
+    ASSERT_TRUE(prepare_filters({n, 3, 3, c, filters.data() + group * n * taps * 4}, &desc, tap_sums.data()).ok());
+    std::size_t bytes = 0;
+    ASSERT_TRUE(Weights::packed_size(desc, &bytes).ok());
+    Guarded blob(bytes, Weights::alignment);
+    Weights weights;
+    ASSERT_TRUE(Weights::pack(desc, blob.data(), bytes, &weights).ok());
+    ConvDesc d;
+    d.h = h, d.w = w, d.c = c, d.kernel_h = d.kernel_w = 3;
+    d.pad_top = d.pad_left = d.pad_bottom = d.pad_right = 1;
+    d.padding = Padding::zero, d.tap_sums = tap_sums.data(), d.gemm.a = Type::b1;
+    Conv conv;
+    ASSERT_TRUE(Conv::plan(d, weights, &conv).ok());
+    std::vector<unsigned char> scratch(conv.scratch_size(1));
+    ConvArgs args;
+    args.images = 1, args.a = image.data() + group * 4, args.a_stride = 8, args.c = out.data() + group * n,
+    args.c_stride = 2 * n;
+    ASSERT_TRUE(conv.run(args, scratch.data(), scratch.size()).ok());
+  }
+  for (std::int64_t i = 0; i < h * w; ++i)
+    for (std::int64_t j = 0; j < 2 * n; ++j) {
+      std::int32_t sum = 0;
+      for (std::int64_t t = 0; t < taps; ++t) {
+        const std::int64_t y = i / w + t / 3 - 1, x = i % w + t % 3 - 1;
+        for (std::int64_t p = 0; p < c && y >= 0 && y < h && x >= 0 && x < w; ++p)
+          sum += sign(image.data(), (y * w + x) * 8 + j / n * 4, p) * sign(filters.data(), (j * taps + t) * 4, p);
+      }
+      ASSERT_EQ(out[i * 2 * n + j], sum) << i << ',' << j;
+    }
+}
+
 TEST(Convolution, WhatIsRefused) {
   ConvProblem problem({1, 5, 6, 40, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, Padding::zero, Type::s32);
   std::size_t bytes = 0;
