@@ -20,10 +20,14 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   s32.cap = settings.cap();
   narrow::GemmDesc f32 = s32;
   f32.c = narrow::Type::f32;
+  narrow::GemmDesc bits = s32;
+  bits.c = narrow::Type::b1;
+  const std::vector<std::int32_t> thresholds(static_cast<std::size_t>(data.n), 1);
+  bits.threshold = thresholds.data();
   const struct {
     const char* variant;
     narrow::GemmDesc desc;
-  } outputs[] = {{"", s32}, {"f32 out: a scale for each column", f32}};
+  } outputs[] = {{"", s32}, {"f32 out: a scale for each column", f32}, {"bits out: thresholds", bits}};
   std::vector<Product> products;
   products.reserve(std::size(outputs));
   for (const auto& output : outputs) products.emplace_back(output.desc, weights.view(), data.m, data.a_bits.data(), parallel);
@@ -72,6 +76,7 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   }
   row.exact = data.is_right<std::int32_t>(products[0].row(0));
   rows[1].exact = data.is_right<float>(products[1].row(0));
+  rows[2].exact = data.is_right_sign(products[2].row(0));
   for (std::size_t i = 1; i < rows.size(); ++i) {
     rows[i].base = row.narrow;
     rows[i].base_name = "s32 out";

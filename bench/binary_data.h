@@ -46,6 +46,18 @@ struct BinaryData {
     return true;
   }
 
+  /// Whether the same rows of bits tell which of these sums are positive.
+  bool is_right_sign(const void* c) const {
+    for (std::int64_t i : {std::int64_t{0}, m / 2, m - 1})
+      for (std::int64_t j = 0; j < n; ++j) {
+        std::int32_t sum = 0;
+        for (std::int64_t x = 0; x < k; ++x) sum += a.as<std::int8_t>()[i * k + x] * b.as<std::int8_t>()[j * k + x];
+        const auto byte = static_cast<const unsigned char*>(c)[i * narrow::bit_row_bytes(n) + j / 8];
+        if ((byte >> (j % 8) & 1) != (sum > 0)) return false;
+      }
+    return true;
+  }
+
  private:
   Buffer fill(Random& random, std::int64_t rows, Buffer& values) const {
     const std::int64_t stride = narrow::bit_row_bytes(k);

@@ -23,8 +23,8 @@ void configure(int threads, narrow::Tier tier, bool capped);
 class Matmul {
  public:
   /// a, c: u8 and s32, s8 and s32, or f32 and f32. A is raw u8 or s8 of type `a_raw`; for f32 both are converted.
-  Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, std::int64_t k, narrow::Type a_raw,
-         const void* a_data, const void* b_data);
+  Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, std::int64_t k, narrow::Type a_raw, const void* a_data,
+         const void* b_data);
   ~Matmul();
   Matmul(Matmul&&) noexcept;
 
@@ -33,6 +33,33 @@ class Matmul {
   bool runnable() const;
   Contender contender() const;  ///< Work in MACs.
   const void* c() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The sizes of a convolution, square in padding and stride.
+struct ConvSizes {
+  std::int64_t n, h, w, c, k, r, s, stride, pad;
+  std::int64_t out_h() const { return (h + 2 * pad - r) / stride + 1; }
+  std::int64_t out_w() const { return (w + 2 * pad - s) / stride + 1; }
+  double macs() const {
+    return static_cast<double>(n * out_h() * out_w()) * static_cast<double>(k) * static_cast<double>(r * s * c);
+  }
+};
+
+/// A convolution in the layouts that oneDNN prefers throughout, on operands of no matter what values (none slows it down).
+class Convolution {
+ public:
+  /// u8 (with s8 weights and s32 output) or f32.
+  Convolution(narrow::Type a, const ConvSizes& sizes);
+  ~Convolution();
+  Convolution(Convolution&&) noexcept;
+
+  const std::string& implementation() const;
+  bool runnable() const;
+  Contender contender() const;  ///< Work in MACs, padding counted.
 
  private:
   struct State;

@@ -25,13 +25,14 @@ struct Settings {
 
 /// One Google Benchmark: what is measured in the same rounds.
 struct Case {
-  std::string name;                          ///< "int8/128x768x768"
+  std::string name;                           ///< "int8/128x768x768"
   std::function<std::vector<Row>()> measure;  ///< Throws std::runtime_error where it cannot.
 };
 
 struct Op {
   std::string_view name;  ///< What --op takes.
-  bool from_shapes;       ///< Whether the list of shapes drives it; the others have their own few and run with the default list only.
+  bool
+      from_shapes;  ///< Whether the list of shapes drives it; the others have their own few and run with the default list only.
   std::vector<Case> (*cases)(const std::vector<Shape>& shapes, const Settings& settings);
 };
 
@@ -39,6 +40,7 @@ std::vector<Case> int8_cases(const std::vector<Shape>& shapes, const Settings& s
 std::vector<Case> int4_cases(const std::vector<Shape>& shapes, const Settings& settings);
 std::vector<Case> int8_variant_cases(const std::vector<Shape>& shapes, const Settings& settings);
 std::vector<Case> int8_cost_cases(const std::vector<Shape>& shapes, const Settings& settings);
+std::vector<Case> conv_binary_cases(const std::vector<Shape>& shapes, const Settings& settings);
 std::vector<Case> binary_cases(const std::vector<Shape>& shapes, const Settings& settings);
 
 inline constexpr Op ops[] = {
@@ -47,6 +49,7 @@ inline constexpr Op ops[] = {
     {"int8_variants", false, int8_variant_cases},
     {"int8_costs", false, int8_cost_cases},
     {"binary", true, binary_cases},
+    {"conv_binary", true, conv_binary_cases},
 };
 
 }  // namespace bench

@@ -34,7 +34,9 @@ class Product {
  public:
   Product(const narrow::GemmDesc& desc, const narrow::Weights& weights, std::int64_t m, const void* a,
           const narrow::Parallel& parallel)
-      : parallel_(parallel), row_bytes_(static_cast<std::size_t>(weights.n()) * narrow::size_of(desc.c)) {
+      : parallel_(parallel),
+        row_bytes_(desc.c == narrow::Type::b1 ? static_cast<std::size_t>(narrow::bit_row_bytes(weights.n()))
+                                              : static_cast<std::size_t>(weights.n()) * narrow::size_of(desc.c)) {
     require(narrow::Gemm::plan(desc, weights, &plan_), "plan");
     c_ = Buffer(static_cast<std::size_t>(m) * row_bytes_);
     scratch_ = Buffer(plan_.scratch_size(m, parallel.threads));
@@ -43,7 +45,7 @@ class Product {
     args_.a_stride = desc.a == narrow::Type::b1 ? narrow::bit_row_bytes(weights.k()) : weights.k();
     macs_ = static_cast<double>(m) * static_cast<double>(weights.n()) * static_cast<double>(weights.k());
     args_.c = c_.data();
-    args_.c_stride = weights.n();
+    args_.c_stride = static_cast<std::int64_t>(row_bytes_ / narrow::size_of(desc.c));
     run();
   }
 

@@ -13,12 +13,13 @@ namespace bench {
 /// The operations a list may name, and what the numbers after the name mean. A new operation is one more row.
 struct ShapeFormat {
   std::string_view op;
-  std::string_view fields;  ///< Separated by single blanks; every one a positive integer.
+  std::string_view fields;  ///< Separated by single blanks; every one a positive integer, but PAD may be 0.
 };
 inline constexpr ShapeFormat shape_formats[] = {
     {"int8", "M N K"},
     {"binary", "M N K"},
     {"int4", "M N K GROUP"},
+    {"conv_binary", "N H W C K R S STRIDE PAD"},
 };
 
 /// C[m,n] = A[m,k] B[k,n]. One line an operation and its numbers; # starts a comment.
@@ -149,6 +150,20 @@ int4 1 32000 4096 128
 # Beyond every cache
 int4 1 28672 8192 32
 int4 1 28672 8192 128
+# Bits: the 3x3 layers of ResNet-18 (also Bi-Real net's), QuickNet's, AlexNet's, and 1x1 layers
+conv_binary 1 56 56 64 64 3 3 1 1
+conv_binary 1 28 28 128 128 3 3 1 1
+conv_binary 1 14 14 256 256 3 3 1 1
+conv_binary 1 7 7 512 512 3 3 1 1
+conv_binary 1 56 56 64 128 3 3 2 1
+conv_binary 1 28 28 128 256 3 3 2 1
+conv_binary 1 14 14 256 512 3 3 2 1
+conv_binary 1 28 28 256 256 3 3 1 1
+conv_binary 1 27 27 96 256 5 5 1 2
+conv_binary 1 13 13 256 384 3 3 1 1
+conv_binary 1 13 13 384 384 3 3 1 1
+conv_binary 1 28 28 128 256 1 1 1 0
+conv_binary 1 14 14 512 256 1 1 1 0
 )";
 
 struct Shape {
@@ -202,7 +217,7 @@ inline bool parse_shapes(std::string_view text, std::string_view source, std::ve
       const std::string_view word = next_word(line);
       std::int64_t value = 0;
       const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
-      if (code != std::errc() || end != word.data() + word.size() || value < 1 || value > largest)
+      if (code != std::errc() || end != word.data() + word.size() || value < (field == "PAD" ? 0 : 1) || value > largest)
         return fail(expected + "; " + std::string(field) + " is \"" + std::string(word) + "\", not a number from 1 to " +
                     std::to_string(largest));
       shape.dims.push_back(value);

@@ -1,15 +1,20 @@
-// Rows of bits in portable code, where speed does not matter. include/narrow/types.h has the layout.
+// Rows of bits in portable code, where speed does not matter, and what their sizes follow from. include/narrow/types.h has the
+// layout.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 
 #include "narrow/types.h"
+#include "src/kernel.h"
 
 namespace narrow {
 
 /// Elements that k values of a row take: bytes of eight where they are bits.
 constexpr std::int64_t elements_of(Type type, std::int64_t k) { return type == Type::b1 ? bit_row_bytes(k) : k; }
+
+/// Bytes of a panel for so many k of the kernel's.
+constexpr std::int64_t bytes_of_panel(const Geometry& g, std::int64_t k) { return k * g.nr * g.b_bits / 8; }
 
 /// Whether the bits from k to the end of the last word are 0 in each of `rows` rows.
 inline bool padding_is_zero(const void* bits, std::int64_t stride, std::int64_t rows, std::int64_t k) {
@@ -34,5 +39,8 @@ inline std::int32_t sum_of_bits(const void* bits, std::int64_t k) {
   }
   return static_cast<std::int32_t>(2 * ones - k);
 }
+
+/// Of values that become bits.
+Status check_thresholds(const float* threshold, Per per, std::int64_t k) noexcept;
 
 }  // namespace narrow

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/bits.h"
+
 namespace narrow {
 namespace {
 
@@ -33,7 +35,7 @@ int strip_width(const Geometry& g, std::int64_t m, int widest) noexcept {
 }
 
 std::int64_t k_of_one_pass(const Geometry& g, std::int64_t k, std::int64_t l2) noexcept {
-  const std::int64_t step = static_cast<std::int64_t>(g.nr) * widest_strip(g);
+  const std::int64_t step = std::max<std::int64_t>(1, bytes_of_panel(g, widest_strip(g)));
   if (k * step <= l2 / 4) return k;
   return round_up(divide_up(k, divide_up(k * step, l2 / 8)), g.k_unit);
 }

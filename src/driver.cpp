@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/bits.h"
 #include "src/claim.h"
 #include "src/cpu.h"
 #include "src/operand.h"
@@ -60,7 +61,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const Kernel& kernel = *p.kernel;
   const Geometry& g = kernel.geometry;
   const std::int64_t a_element = static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
-  const std::ptrdiff_t step_bytes = g.nr * g.kr;
+  const std::ptrdiff_t step_bytes = bytes_of_panel(g, g.kr);
   const Parts strips = split(unit.panels, strip_panels);
   const bool carried = kc < unit.k_count, in_place = unit.partial || (p.direct && !carried);
   const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
@@ -73,8 +74,8 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const std::int64_t column = panel * g.nr;
     const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
     if (!plain) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
-    const TileFn* run = kernel.run[panels - 1];
-    const char* const b = p.panels + panel * p.panel_stride + unit.k * g.nr;
+    const TileFn* run = p.window.rows ? kernel.run_indirect[panels - 1] : kernel.run[panels - 1];
+    const char* const b = p.panels + panel * p.panel_stride + bytes_of_panel(g, unit.k);
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
 
     // Sums go straight into C (or the slice's partial sums), or into the buffer: tile after tile into the same lines, unless
@@ -91,6 +92,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       args.cols = cols;
     }
     args.groups = &p.groups;
+    args.window = &p.window;
 
     const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
                                          : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);
@@ -98,11 +100,14 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     do {
       const std::int64_t k_left = unit.k_count - k;
       const bool last = k_left <= kc;
-      args.b = b + k * g.nr;
+      args.b = b + bytes_of_panel(g, k);
       args.steps = carried ? divide(std::min(kc, k_left), g.kr) : unit.k_count == p.k_padded ? p.steps : divide(k_left, g.kr);
+      if (p.window.rows) args.steps /= p.window.rows * p.window.runs;
       // What is read next, after the tiles of this pass: each of them asks for a share of it, as B may come from memory at less
       // than the pace of a single one.
-      const char* const next = static_cast<const char*>(!last ? b + (k + kc) * g.nr : more ? b + panels * p.panel_stride : b);
+      const char* const next = static_cast<const char*>(!last  ? b + bytes_of_panel(g, k + kc)
+                                                        : more ? b + panels * p.panel_stride
+                                                               : b);
       args.next_step = next == b ? 0 : divide_up(step_bytes, tiles.count);
       std::int64_t group = 0;
       for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
@@ -119,6 +124,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
         const std::ptrdiff_t asked = t * args.next_step;
         args.next = asked < step_bytes ? next + asked * args.steps : args.b;
         run[count - 1](args);
+        if (p.shape.tap_sums) restore_border(p.shape, p.n, unit.row + row, count, column, cols, args.c, args.c_stride);
         if (last && !in_place)
           finish(p, item, rows.from(row, g.row_group), columns, args.c, args.c_stride, unit.row + row, column, count, cols);
       }
@@ -146,7 +152,7 @@ void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std:
 void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::int64_t count, const Packed& packed,
                std::int64_t to) {
   const Geometry& g = p.kernel->geometry;
-  const bool is_float = p.a == Type::f32 || p.a == Type::bf16 || p.a == Type::f16;
+  const bool quantized = g.a != Type::b1 && (p.a == Type::f32 || p.a == Type::bf16 || p.a == Type::f16);
   p.kernel->pack_a({.src = static_cast<const char*>(item.a) + row * item.a_stride * static_cast<std::int64_t>(size_of(p.a)),
                     .src_type = p.a,
                     .stride = item.a_stride,
@@ -154,14 +160,16 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
                     .k = p.k,
                     .k_padded = p.packed_row_bytes / static_cast<std::int64_t>(size_of(g.a)),
                     .dynamic = p.dynamic,
+                    .threshold = p.threshold,
+                    .threshold_stride = p.threshold_stride,
                     .dst = packed.a + to / g.row_group * p.packed_row_bytes * g.row_group,
                     .row_sum = p.row_sums ? packed.row_sum + to : nullptr,
-                    .scale = is_float ? packed.scale + to : nullptr,
-                    .zero_point = is_float ? packed.zero_point + to : nullptr,
+                    .scale = quantized ? packed.scale + to : nullptr,
+                    .zero_point = quantized ? packed.zero_point + to : nullptr,
                     .groups = &p.groups,
                     .dst_stride = p.packed_row_bytes,
                     .group_scale = offset(item.a_scale, p.groups.row_scales ? row * p.groups.count : 0)});
-  if (is_float) return;
+  if (quantized) return;
   if (p.spec.row_scale) std::copy_n(item.a_scale + row, count, packed.scale + to);
   if (p.spec.row_zero_point)
     for (std::int64_t r = 0; r < count; ++r) packed.zero_point[to + r] = item.a_zero_point[row + r] + a_offset(p.a, g.a);
@@ -298,10 +306,10 @@ void complete(Product* p) noexcept {
   const Geometry& g = p->kernel->geometry;
   p->l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
   p->panel_count = divide_up(p->n, g.nr);
-  p->k_padded = round_up(p->k, g.k_unit);
+  p->k_padded = round_up(elements_of(g.a, p->real_k), g.k_unit);
   p->steps = p->k_padded / g.kr;
-  p->panel_bytes = p->groups.count ? p->panel_stride : p->k_padded * g.nr;
-  if (p->groups.count) p->steps = p->panel_bytes / (g.nr * g.kr);  // as far as requests for the next panel go
+  p->panel_bytes = p->groups.count ? p->panel_stride : bytes_of_panel(g, p->k_padded);
+  if (p->groups.count) p->steps = p->panel_bytes / bytes_of_panel(g, g.kr);  // as far as requests for the next panel go
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
   const auto element = static_cast<std::int64_t>(size_of(g.a));
   p->packed_row_bytes =
@@ -314,14 +322,14 @@ void complete(Product* p) noexcept {
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry,
-               {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, p.l2, threads, p.groups.count == 0});
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, p.l2, threads,
+                                    p.groups.count == 0 && p.window.rows == 0});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
   const bool may_pack =
       p.must_pack || p.ragged || m > in_place_rows;  // whether A's stride asks for it is known only at the call
-  if (m <= 0 || p.n == 0 || (!may_pack && b.slices == 1)) return 0;
+  if (m <= 0 || p.n == 0 || p.window.rows || (!may_pack && b.slices == 1)) return 0;
   return line + Packed::slack(p) +
          Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, std::max(b.slab_rows, tail_rows(p, m)))) +
          partial_bytes(p, b, m);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "src/blocking.h"
+#include "src/window.h"
 
 namespace narrow {
 
@@ -14,8 +15,11 @@ struct Product {
   ColumnSource columns;  ///< at column 0
   const char* panels;
   std::ptrdiff_t panel_stride;
-  std::int64_t k, k_padded, n;
+  std::int64_t real_k;          ///< of values
+  std::int64_t k, k_padded, n;  ///< elements of a row of A: as given, and of the kernel's type with padding
   Groups groups;  ///< of k; none where count is 0
+  Window window;    ///< of a convolution, whose A is an array of pointers to windows; none where its rows are 0
+  ConvShape shape;  ///< of a convolution
   std::int64_t panel_count;
   std::int64_t steps;             ///< k_padded / kr
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
@@ -26,6 +30,8 @@ struct Product {
   std::int64_t l2;                ///< bytes of the cache that a block of A and a strip of B share
   Type a;
   Dynamic dynamic;
+  const float* threshold;  ///< of values that become bits: null (0) or [threshold_stride * k]
+  int threshold_stride;
   bool direct;     ///< the tiles' sums are C: kernels store straight into it
   bool must_pack;  ///< A cannot be read in place, whatever its stride
   bool ragged;     ///< it can but for k not being a multiple of k_unit

@@ -26,11 +26,11 @@ bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f
 bool is_int8(Type t) { return t == Type::s8 || t == Type::u8; }
 bool in_range(std::int32_t value, Type t) { return t == Type::u8 ? value >= 0 && value <= 255 : value >= -128 && value <= 127; }
 
-Status check_a(const GemmDesc& d, Type b) {
+Status check_a(const GemmDesc& d, bool bits) {
   if (!is_int8(d.a) && !is_float(d.a) && d.a != Type::b1)
     return {Code::unsupported, "gemm: a must be u8, s8, f32, bf16, f16 or b1"};
-  if ((d.a == Type::b1) != (b == Type::b1)) return {Code::unsupported, "gemm: b1 takes b1 weights, and these only b1"};
-  if (is_float(d.a)) {
+  if (d.a == Type::b1 && !bits) return {Code::unsupported, "gemm: b1 takes b1 weights that are packed for b1"};
+  if (is_float(d.a) && !bits) {
     if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric) return bad("gemm: unknown dynamic quantization");
     return {};
   }
@@ -39,9 +39,9 @@ Status check_a(const GemmDesc& d, Type b) {
   if (d.a_zero_point_per != Per::tensor && d.a_zero_point_per != Per::row)
     return bad("gemm: zero points of a are per tensor or per row");
   if (!std::isfinite(d.a_scale)) return bad("gemm: a_scale is not finite");
-  if (d.a == Type::b1 && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
+  if (bits && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
     return bad("gemm: bits have no zero points");
-  if (!in_range(d.a_zero_point, d.a)) return bad("gemm: a_zero_point is outside the range of a's type");
+  if (!bits && !in_range(d.a_zero_point, d.a)) return bad("gemm: a_zero_point is outside the range of a's type");
   return {};
 }
 
@@ -61,13 +61,13 @@ Status check_groups(const GemmDesc& d, bool grouped) {
   return {};
 }
 
-Status check_fixed_point(const GemmDesc& d, std::int64_t n) {
+Status check_fixed_point(const GemmDesc& d, std::int64_t n, bool quantized) {
   if (!is_int8(d.c)) return bad("gemm: fixed_point needs an s8 or u8 output");
   if (d.bias_f32) return bad("gemm: fixed_point takes an s32 bias");
   if (d.residual != Type::none) return bad("gemm: fixed_point takes no residual");
   if (d.activation != Activation::none && d.activation != Activation::relu && d.activation != Activation::clamp)
     return bad("gemm: fixed_point takes the activations none, relu and clamp");
-  if (is_float(d.a) || d.a_scale_per == Per::row) return bad("gemm: fixed_point needs one scale for all rows of a");
+  if (quantized || d.a_scale_per == Per::row) return bad("gemm: fixed_point needs one scale for all rows of a");
   if (d.multiplier_per != Per::tensor && d.multiplier_per != Per::column)
     return bad("gemm: multipliers are per tensor or per column");
   if (!d.multiplier || !d.shift) return bad("gemm: fixed_point needs multiplier and shift");
@@ -78,9 +78,9 @@ Status check_fixed_point(const GemmDesc& d, std::int64_t n) {
   return {};
 }
 
-Status check_bits(const GemmDesc& d, std::int64_t n) {
+Status check_bits(const GemmDesc& d, std::int64_t n, bool quantized) {
   if (!d.threshold && n > 0) return bad("gemm: a b1 output needs thresholds");
-  if (is_float(d.a)) return bad("gemm: a b1 output needs an integer or b1 a");
+  if (quantized) return bad("gemm: a b1 output needs an integer a, or one of bits");
   if (d.bias_f32) return bad("gemm: a b1 output takes an s32 bias");
   if (d.accumulate || d.residual != Type::none || d.activation != Activation::none)
     return bad("gemm: a b1 output takes no accumulate, residual or activation");
@@ -90,8 +90,9 @@ Status check_bits(const GemmDesc& d, std::int64_t n) {
   return {};
 }
 
-Status check_c(const GemmDesc& d, std::int64_t n) {
-  if (d.c == Type::b1) return check_bits(d, n);
+/// `quantized`: a is float, and not to become bits.
+Status check_c(const GemmDesc& d, std::int64_t n, bool quantized) {
+  if (d.c == Type::b1) return check_bits(d, n, quantized);
   const bool rounded = is_int8(d.c);
   if (d.c != Type::s32 && !is_float(d.c) && !rounded)
     return {Code::unsupported, "gemm: c must be s32, f32, bf16, f16, s8, u8 or b1"};
@@ -126,21 +127,21 @@ Status check_c(const GemmDesc& d, std::int64_t n) {
       return bad("gemm: c_scale (and its inverse) must be positive and finite");
     if (!in_range(d.c_zero_point, d.c)) return bad("gemm: c_zero_point is outside the range of c's type");
   }
-  if (d.requantize == Requantize::fixed_point) return check_fixed_point(d, n);
+  if (d.requantize == Requantize::fixed_point) return check_fixed_point(d, n, quantized);
   return d.requantize == Requantize::float_multiplier ? Status{} : bad("gemm: unknown requantization");
 }
 
 /// The largest |a - zero_point| of any value.
-std::int64_t a_reach(const GemmDesc& d) {
-  if (d.a == Type::b1) return 1;
+std::int64_t a_reach(const GemmDesc& d, bool bits) {
+  if (bits) return 1;
   if (is_float(d.a)) return d.dynamic == Dynamic::symmetric ? 127 : 255;
   if (d.a_zero_point_per == Per::row) return 255;
   return d.a == Type::u8 ? std::max(d.a_zero_point, 255 - d.a_zero_point)
                          : std::max(128 + d.a_zero_point, 127 - d.a_zero_point);
 }
 
-Status check_overflow(const GemmDesc& d, const Weights& w) {
-  const std::int64_t bound = WeightsAccess::header(w).sum_bound * a_reach(d);
+Status check_overflow(const GemmDesc& d, const Weights& w, bool bits) {
+  const std::int64_t bound = WeightsAccess::header(w).sum_bound * a_reach(d, bits);
   if (bound > std::numeric_limits<std::int32_t>::max())
     return {Code::overflow, "gemm: k is so long that a sum could leave int32 (see max_k)"};
   std::int64_t bias = 0;
@@ -153,7 +154,7 @@ Status check_overflow(const GemmDesc& d, const Weights& w) {
 
 EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k, bool grouped) {
   // Dynamic symmetric quantization has the zero point 0 of s8 in every row; asymmetric rows have their own.
-  const bool dynamic = is_float(d.a);
+  const bool bits = packed_a == Type::b1, dynamic = is_float(d.a) && !bits;
   const Type as_if = dynamic ? Type::s8 : d.a;
   return {.c = d.c,
           .activation = d.activation,
@@ -164,7 +165,7 @@ EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k, boo
           .a_scale = d.a_scale_per == Per::group ? 1.0f : d.a_scale,
           .row_zero_point = dynamic ? d.dynamic == Dynamic::asymmetric : d.a_zero_point_per == Per::row,
           .a_zero_point = (dynamic ? 0 : d.a_zero_point) + a_offset(as_if, packed_a),
-          .offset = d.a == Type::b1 ? static_cast<std::int32_t>(k) : 0,
+          .offset = bits ? static_cast<std::int32_t>(k) : 0,
           .float_sums = grouped,
           .slope = d.slope,
           .lo = d.lo,
@@ -180,26 +181,31 @@ bool verbose() {
   return text && std::strcmp(text, "1") == 0;
 }
 
-Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p, const GemmArgs& item) {
-  if (item.m < 0) return bad("gemm: negative m");
-  if (item.m == 0 || n == 0) return {};
-  if (!item.a && p.k > 0) return bad("gemm: a is null");
+Status check_output(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) {
   if (!item.c) return bad("gemm: c is null");
-  if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
-  if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, k)) return bad("gemm: a bit of a beyond k is not 0");
   if (item.c_stride < elements_of(d.c, n)) return bad("gemm: c_stride is shorter than a row");
   if (d.residual != Type::none) {
     if (!item.residual) return bad("gemm: residual is null");
     if (item.residual_stride < n) return bad("gemm: residual_stride is shorter than a row");
   }
-  if (is_float(d.a)) return {};
+  if (is_float(d.a) && p.kernel->sums != Sums::bits) return {};
   if (d.a_scale_per != Per::tensor) {
     const std::int64_t count = item.m * (d.a_scale_per == Per::group ? p.groups.count : 1);
     if (!item.a_scale) return bad("gemm: a_scale is null");
     for (std::int64_t i = 0; i < count; ++i)
       if (!std::isfinite(item.a_scale[i])) return bad("gemm: an a_scale is not finite");
   }
-  if (d.a_zero_point_per == Per::row) {
+  return {};
+}
+
+Status check(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) {
+  if (item.m < 0) return bad("gemm: negative m");
+  if (item.m == 0 || n == 0) return {};
+  if (!item.a && p.k > 0) return bad("gemm: a is null");
+  if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
+  if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, p.real_k)) return bad("gemm: a bit of a beyond k is not 0");
+  if (Status s = check_output(d, n, p, item); !s.ok()) return s;
+  if (!is_float(d.a) && d.a_zero_point_per == Per::row) {
     if (!item.a_zero_point) return bad("gemm: a_zero_point is null");
     for (std::int64_t i = 0; i < item.m; ++i)
       if (!in_range(item.a_zero_point[i], d.a)) return bad("gemm: an a_zero_point is outside the range of a's type");
@@ -210,15 +216,23 @@ Status check(const GemmDesc& d, std::int64_t k, std::int64_t n, const Product& p
 }  // namespace
 
 const Product& GemmAccess::product(const Gemm& gemm) { return *std::launder(reinterpret_cast<const Product*>(gemm.state_)); }
+Product& GemmAccess::product(Gemm& gemm) { return *std::launder(reinterpret_cast<Product*>(gemm.state_)); }
+
+Status GemmAccess::check_output(const Gemm& gemm, const GemmArgs& item) {
+  return narrow::check_output(gemm.desc_, gemm.weights_.n(), product(gemm), item);
+}
 
 Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kernel, Gemm* out) {
   static_assert(sizeof(Product) <= sizeof(Gemm::state_) && alignof(Product) <= 8);
-  if (Status s = check_a(d, w.type()); !s.ok()) return s;
-  if (Status s = check_c(d, w.n()); !s.ok()) return s;
+  const bool bits = kernel.sums == Sums::bits;
+  if (Status s = check_a(d, bits); !s.ok()) return s;
+  if (bits)
+    if (Status s = check_thresholds(d.a_threshold, d.a_threshold_per, w.k()); !s.ok()) return s;
+  if (Status s = check_c(d, w.n(), is_float(d.a) && !bits); !s.ok()) return s;
   const BlobHeader& h = WeightsAccess::header(w);
   const bool grouped = h.group_size != 0;
   if (Status s = check_groups(d, grouped); !s.ok()) return s;
-  if (Status s = check_overflow(d, w); !s.ok()) return s;
+  if (Status s = check_overflow(d, w, bits); !s.ok()) return s;
 
   if (d.c == Type::b1 && kernel.geometry.nr % 8 != 0)
     return {Code::unsupported, "gemm: this kernel's panels are no whole bytes of a b1 output"};
@@ -245,7 +259,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
                .at_most = d.at_most};
   p.panels = blob + sections.panels;
   p.panel_stride = static_cast<std::ptrdiff_t>(h.panel_stride);
-  p.k = elements_of(w.type(), w.k());
+  p.real_k = w.k();
+  p.k = elements_of(d.a, w.k());
   p.n = w.n();
   if (grouped) {
     p.groups = groups_of(WeightsAccess::groups(h), w.type(), g, w.k());
@@ -257,8 +272,10 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.row_sums = h.has_zero_point;
   p.direct = d.c == Type::s32 && !d.accumulate && !p.spec.row_zero_point && !p.row_sums;
   p.ragged = p.k != p.k_padded;
-  // Bits behind the end of a row would count where bytes meet a zero of B.
-  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || grouped || (p.ragged && d.a == Type::b1);
+  p.threshold = d.a_threshold;
+  p.threshold_stride = d.a_threshold_per == Per::column;
+  // What lies behind the end of a row meets zeros of B, but where that is bits.
+  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || grouped || (p.ragged && w.type() == Type::b1);
   p.verbose = verbose();
   return {};
 }
@@ -289,7 +306,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   if (count > 0 && !items) return bad("gemm: items is null");
   std::int64_t largest = 0, total = 0;
   for (int i = 0; i < count; ++i) {
-    if (Status s = check(desc_, weights_.k(), weights_.n(), p, items[i]); !s.ok()) return s;
+    if (Status s = check(desc_, weights_.n(), p, items[i]); !s.ok()) return s;
     largest = std::max(largest, items[i].m);
     total += items[i].m;
   }
@@ -313,7 +330,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
 Status Gemm::run(const GemmArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {
   const Product& p = GemmAccess::product(*this);
   if (p.kernel && !p.verbose && !parallel.for_each && is_whole(p, args)) {
-    if (Status s = check(desc_, weights_.k(), weights_.n(), p, args); !s.ok()) return s;
+    if (Status s = check(desc_, weights_.n(), p, args); !s.ok()) return s;
     const std::size_t needed = whole_scratch_bytes(p, args.m);
     if (bytes < needed) return scratch_too_small;
     if (needed > 0 && !scratch) return bad("gemm: scratch is null");

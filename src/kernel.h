@@ -23,6 +23,10 @@
 // Bits (Type::b1) are moved by the byte: wherever k, kr, k_unit or an element is spoken of, it is bytes of eight bits each. The
 // sum of products of +1 and -1 is k - 2 * popcount(a xor b), k in bits. Padding is zero in A as in B, so the xor of it
 // vanishes; a kernel's sums are init - 2 * popcount, and init brings k (EpilogueSpec::offset).
+//
+// Weights of bits for A of bytes (Geometry::b_bits is 1) are products of integers like those of int8. Only, a panel holds bits:
+// bit i of a step, from the lowest of its first byte on, is what byte i of such a step of int8 would be. A load of B makes -1
+// and +1 of them. There is no zero among these, so it is A whose padding must be zero.
 #pragma once
 
 #include <stddef.h>
@@ -101,18 +105,19 @@ struct Geometry {
   int max_panels;                 ///< widest tile, in panels
   int max_rows[max_tile_panels];  ///< tallest tile for each width
   int b_offset = 0;               ///< grouped kernels: added to s8 weights as they are packed
+  int b_bits = 8;                 ///< of packed B for each k; 1 where b is bits and a is not
 };
 
 /// A -> packed rows. The value stored for an integer a is a + offset (see a_offset); for a float a it is quantized per row
-/// first. Padding beyond k is stored as anything (B's padding is zero).
+/// first. Padding beyond k is stored as zeros.
 struct PackAArgs {
   const void* src;
   Type src_type;     ///< u8, s8, f32, bf16, f16, b1
   ptrdiff_t stride;  ///< elements
   int rows;
-  ptrdiff_t k, k_padded;
-  Dynamic dynamic;      ///< float sources
-  const float* threshold = nullptr;  ///< rows that become bits: x >= threshold[k * threshold_stride]; null: 0
+  ptrdiff_t k, k_padded;  ///< elements of the source, and of the kernel's type
+  Dynamic dynamic;      ///< float sources that are quantized
+  const float* threshold = nullptr;  ///< where values become bits: x >= threshold[k * threshold_stride]; null: 0
   int threshold_stride = 0;          ///< 0 or 1
   void* dst;            ///< rows (groups) one after another, k_padded elements each
   int32_t* row_sum;     ///< [rows] sum of the stored values over the real k; null: not wanted
@@ -214,8 +219,8 @@ using EpilogueFn = void (*)(const EpilogueArgs&);
 /// What a row needs of the processor beyond its tier.
 enum class Feature : uint8_t { none = 0, vpopcntdq = 1 };
 
-/// What a kernel adds up: integers over all of k, or groups of k in floats.
-enum class Sums : uint8_t { integers = 0, groups = 1 };
+/// What a kernel adds up: products of integers over all of k, groups of k in floats, or what bits of A and B differ in.
+enum class Sums : uint8_t { integers = 0, groups = 1, bits = 2 };
 
 /// One kernel: a row of data that dispatch, tests and benchmarks share.
 struct Kernel {
@@ -264,6 +269,8 @@ KernelTable generic_binary_kernels();
 KernelTable avx2_binary_kernels();
 KernelTable avx512_binary_kernels();
 KernelTable avx512vnni_binary_kernels();
+KernelTable neon_binary_kernels();
+KernelTable neon_dotprod_binary_kernels();
 // Kernels for weights with groups of k.
 KernelTable generic_group_kernels();
 KernelTable avx2_group_kernels();

@@ -37,12 +37,12 @@ constexpr Entry entries[tier_count] = {
     {"avx512vnni", {}},
 #endif
 #if NARROW_HAVE_NEON
-    {"neon", {neon_kernels, nullptr, neon_group_kernels}},
+    {"neon", {neon_kernels, neon_binary_kernels, neon_group_kernels}},
 #else
     {"neon", {}},
 #endif
 #if NARROW_HAVE_NEON_DOTPROD
-    {"neon_dotprod", {neon_dotprod_kernels, nullptr, neon_dotprod_group_kernels}},
+    {"neon_dotprod", {neon_dotprod_kernels, neon_dotprod_binary_kernels, neon_dotprod_group_kernels}},
 #else
     {"neon_dotprod", {}},
 #endif

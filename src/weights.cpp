@@ -41,7 +41,8 @@ std::int64_t padded_k(std::int64_t k, const Geometry& g) { return (k + g.k_unit 
 /// Bytes of a panel that hold something.
 std::int64_t panel_bytes(const BlobHeader& h, const Geometry& g) {
   const auto type = static_cast<Type>(h.type);
-  return h.group_size ? group_panel_bytes(WeightsAccess::groups(h), type, g, h.k) : padded_k(elements_of(type, h.k), g) * g.nr;
+  return h.group_size ? group_panel_bytes(WeightsAccess::groups(h), type, g, h.k)
+                      : bytes_of_panel(g, padded_k(elements_of(g.a, h.k), g));
 }
 
 std::size_t panel_stride(const BlobHeader& h, const Geometry& g) {
@@ -61,7 +62,8 @@ std::int64_t row_elements(const WeightsDesc& d) { return d.order == Order::nk ? 
 std::int64_t stride_of(const WeightsDesc& d) { return d.stride ? d.stride : row_elements(d); }
 
 Status kernel_for(const WeightsDesc& d, const Kernel** kernel) {
-  return find_kernel(d.cap, packed_type(d.type), d.groups.size ? Sums::groups : Sums::integers, kernel);
+  const bool bits = d.type == Type::b1 && d.operand == Type::b1;
+  return find_kernel(d.cap, packed_type(d.type), d.groups.size ? Sums::groups : bits ? Sums::bits : Sums::integers, kernel);
 }
 
 /// Everything that is known before packing. The description is checked.
@@ -73,6 +75,7 @@ BlobHeader header_of(const WeightsDesc& d, const Kernel& kernel) {
   h.type = static_cast<std::uint8_t>(d.type);
   h.layout = kernel.layout;
   h.nr = static_cast<std::uint16_t>(kernel.geometry.nr);
+  h.for_bytes = d.type == Type::b1 && kernel.sums == Sums::integers;
   h.k = d.k;
   h.n = d.n;
   if (d.groups.size == 0) {
@@ -95,8 +98,11 @@ bool valid(Per per) { return per == Per::tensor || per == Per::column; }
 Status check(const WeightsDesc& d) {
   auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
   const bool is_4bit = d.type == Type::s4 || d.type == Type::u4;
-  if (d.type != Type::s8 && d.type != Type::b1 && !is_4bit) return {Code::unsupported, "weights: type must be s8, s4, u4 or b1"};
+  if (d.type != Type::s8 && d.type != Type::b1 && !is_4bit)
+    return {Code::unsupported, "weights: type must be s8, s4, u4 or b1"};
   if (is_4bit && d.groups.size == 0) return {Code::unsupported, "weights: s4 and u4 come with groups"};
+  if (d.type == Type::b1 && d.operand != Type::b1 && d.operand != Type::s8)
+    return {Code::unsupported, "weights: what bits are multiplied with is b1 or s8"};
   if (d.type == Type::b1 && d.groups.size != 0) return {Code::unsupported, "weights: bits have no groups"};
   if (d.k < 0 || d.n < 0) return bad("weights: negative k or n");
   if (d.n > n_limit) return {Code::unsupported, "weights: n above 2^31 - 1"};
@@ -151,9 +157,9 @@ std::int64_t sum_bound(const WeightsDesc& d, std::int64_t begin, std::int64_t en
 
 std::int64_t max_k(Type a, Type b, bool zero_points) noexcept {
   if (a == Type::b1 && b == Type::b1) return std::numeric_limits<std::int32_t>::max();
-  if ((a != Type::u8 && a != Type::s8) || b != Type::s8) return 0;
+  if ((a != Type::u8 && a != Type::s8) || (b != Type::s8 && b != Type::b1)) return 0;
   const std::int64_t a_reach = zero_points ? 255 : a == Type::u8 ? 255 : 128;
-  const std::int64_t b_reach = zero_points ? 255 : 128;
+  const std::int64_t b_reach = b == Type::b1 ? 1 : zero_points ? 255 : 128;
   return std::numeric_limits<std::int32_t>::max() / (a_reach * b_reach);
 }
 
@@ -195,7 +201,7 @@ Status WeightsAccess::pack(const WeightsDesc& d, const Kernel& kernel, void* buf
   const std::int64_t panels = panel_count(h);
   const std::int64_t piece = std::max(1, (d.order == Order::nk ? 64 : 512) / g.nr);
   const std::int64_t stride = stride_of(d);
-  const std::int64_t k = elements_of(d.type, d.k), used = panel_bytes(h, g);
+  const std::int64_t k = elements_of(g.a, d.k), used = panel_bytes(h, g);
   std::atomic<std::uint64_t> body{0};
   std::atomic<std::int64_t> bound{0};
   claim(parallel, (panels + piece - 1) / piece, [&](int, std::int64_t i) {
@@ -206,7 +212,7 @@ Status WeightsAccess::pack(const WeightsDesc& d, const Kernel& kernel, void* buf
     else
       kernel.pack_b({static_cast<const std::int8_t*>(d.data) + (d.order == Order::nk ? begin * stride : begin), d.order, stride,
                      k, padded_k(k, g), static_cast<int>(end - begin), blob + s.panels + first * h.panel_stride,
-                   static_cast<std::ptrdiff_t>(h.panel_stride), sums + begin});
+                     static_cast<std::ptrdiff_t>(h.panel_stride), sums + begin});
     std::uint64_t sum_of_hashes = 0;
     for (std::int64_t p = first; p < last; ++p) {
       std::memset(blob + s.panels + p * h.panel_stride + used, 0, h.panel_stride - used);
@@ -267,12 +273,16 @@ Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
                     groups.zero_points > ZeroPoints::floats
               : h.group_scale || h.group_zero_points)
     return bad("weights: groups that are none");
+  if (h.for_bytes > (type == Type::b1)) return bad("weights: for an operand that is none");
   for (std::uint8_t byte : h.group_reserved)
     if (byte != 0) return bad("weights: the header is damaged");
   for (std::uint64_t word : h.reserved)
     if (word != 0) return bad("weights: the header is damaged");
   if (h.panel_stride > (std::uint64_t{1} << 34) || h.panel_stride % line != 0 ||
-      h.panel_stride < static_cast<std::uint64_t>(elements_of(type, h.k)) * h.nr / (is_4bit ? 2 : 1))
+      h.panel_stride < static_cast<std::uint64_t>(h.k) * h.nr /
+                           (type == Type::b1 ? 8
+                            : is_4bit        ? 2
+                                             : 1))
     return bad("weights: panel stride out of range");
   const Kernel* kernel = find_kernel(tier, packed_type(type), sums_of(h), h.layout);
   if (kernel && (kernel->geometry.nr != h.nr || panel_stride(h, kernel->geometry) != h.panel_stride))

@@ -29,7 +29,8 @@ struct BlobHeader {
   std::uint64_t body_hash;    ///< of everything behind the header
   std::int64_t group_size;    ///< 0: no groups, and the two that follow are 0
   std::uint8_t group_scale, group_zero_points;
-  std::uint8_t group_reserved[6];
+  std::uint8_t for_bytes;     ///< 1: bits whose A is bytes; else 0
+  std::uint8_t group_reserved[5];
   std::uint64_t header_hash;  ///< of everything above
   std::uint64_t reserved[4];
 };
@@ -41,7 +42,9 @@ struct BlobSections {
 };
 
 /// How products with these weights add up.
-inline Sums sums_of(const BlobHeader& h) { return h.group_size ? Sums::groups : Sums::integers; }
+inline Sums sums_of(const BlobHeader& h) {
+  return h.group_size ? Sums::groups : static_cast<Type>(h.type) == Type::b1 && !h.for_bytes ? Sums::bits : Sums::integers;
+}
 
 struct WeightsAccess {
   static const BlobHeader& header(const Weights& w) { return *static_cast<const BlobHeader*>(w.blob_); }

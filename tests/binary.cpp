@@ -31,7 +31,7 @@ std::vector<std::int64_t> up_to(std::int64_t last) {
 }
 
 TEST_P(Binary, RowsAreWellFormed) {
-  const auto rows = rows_of(GetParam(), Type::b1);
+  const auto rows = rows_of(GetParam(), Type::b1, Sums::bits);
   if (GetParam() == Tier::generic) {
     ASSERT_GE(rows.size(), 2u);
   }
@@ -54,7 +54,7 @@ TEST_P(Binary, RowsAreWellFormed) {
 }
 
 TEST_P(Binary, EveryRowCount) {
-  for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
     const Geometry& g = kernel->geometry;
     const int mr = *std::max_element(g.max_rows, g.max_rows + max_tile_panels);
     for (int panels = 1; panels <= g.max_panels + 1; ++panels)
@@ -64,7 +64,7 @@ TEST_P(Binary, EveryRowCount) {
 }
 
 TEST_P(Binary, EveryColumnCount) {
-  for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
     const Geometry& g = kernel->geometry;
     for (std::int64_t n = 1; n <= 2 * g.max_panels * g.nr + 1; ++n)
       ASSERT_NO_FATAL_FAILURE(check_rows(bits(1, n, 67), *kernel, {1, 2, g.max_rows[0], g.max_rows[0] + 1}));
@@ -72,7 +72,7 @@ TEST_P(Binary, EveryColumnCount) {
 }
 
 TEST_P(Binary, EveryK) {
-  for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
     const Geometry& g = kernel->geometry;
     for (std::int64_t k = 0; k <= 600; k += k < 300 ? 1 : 13)
       for (std::int64_t n : {1, g.nr + 1})
@@ -82,7 +82,7 @@ TEST_P(Binary, EveryK) {
 
 /// All bits alike and all bits different: the counts that fill a byte, and those of a k beyond 16 bits.
 TEST_P(Binary, ExtremeCounts) {
-  for (const Kernel* kernel : rows_of(GetParam(), Type::b1))
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
     for (std::int64_t k : {223, 224, 256, 2048, 70001})
       for (Fill a : {Fill::lowest, Fill::highest})
         for (Fill b : {Fill::lowest, Fill::highest, Fill::extremes}) {
@@ -95,7 +95,7 @@ TEST_P(Binary, ExtremeCounts) {
 /// Shapes beyond one block, several threads, and few rows with slices of k.
 TEST_P(Binary, Larger) {
   const std::int64_t shapes[][3] = {{1, 3, 100001}, {2, 700, 3330}, {77, 130, 5150}, {130, 70, 96}, {9, 64, 32768}};
-  for (const Kernel* kernel : rows_of(GetParam(), Type::b1))
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
     for (const auto& [m, n, k] : shapes) {
       Case c = bits(m, n, k);
       c.a_scale = c.b_scale = Given::each;
@@ -139,7 +139,7 @@ TEST_P(Binary, Epilogues) {
          return c.requantize == Requantize::float_multiplier || (rounded && c.bias != Bias::f32 && c.residual == Type::none &&
                                                                  c.a_scale != Given::each && c.activation <= Activation::clamp);
        }))
-    for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) {
+    for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
       const Geometry& g = kernel->geometry;
       for (std::int64_t n : {g.nr - 3, g.nr * g.max_panels + 5}) {
         Case c = case_of(row);
@@ -152,7 +152,7 @@ TEST_P(Binary, Epilogues) {
         ++checked;
       }
     }
-  if (!rows_of(GetParam(), Type::b1).empty()) {
+  if (!rows_of(GetParam(), Type::b1, Sums::bits).empty()) {
     EXPECT_GT(checked, 50);
   }
 }
@@ -161,7 +161,7 @@ TEST_P(Binary, Epilogues) {
 TEST_P(Binary, BitsOut) {
   std::uint64_t seed = 0;
   for (Type b : {Type::b1, Type::s8})
-    for (const Kernel* kernel : rows_of(GetParam(), b)) {
+    for (const Kernel* kernel : rows_of(GetParam(), b, b == Type::b1 ? Sums::bits : Sums::integers)) {
       if (kernel->geometry.nr % 8 != 0) continue;
       const Geometry& g = kernel->geometry;
       for (std::int64_t n = 1; n <= 2 * g.max_panels * g.nr + 1; n += n < 70 ? 1 : 5) {
@@ -189,11 +189,32 @@ TEST_P(Binary, BitsOut) {
     }
 }
 
+/// Values that become bits on the way in, with all kinds of thresholds, and a NaN here and there.
+TEST_P(Binary, ValuesThatBecomeBits) {
+  std::uint64_t seed = 0;
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
+    for (Type a : {Type::f32, Type::bf16, Type::f16, Type::s8, Type::u8})
+      for (Given threshold : {Given::none, Given::tensor, Given::each})
+        for (std::int64_t k : {1, 31, 32, 33, 64, 129, 500}) {
+          ++seed;
+          Case c = bits(1 + static_cast<std::int64_t>(seed % 9), 13 + static_cast<std::int64_t>(seed % 50), k);
+          c.a = a;
+          c.a_threshold = threshold;
+          c.float_fill = seed % 2 ? FloatFill::ordinary : FloatFill::special;
+          c.a_scale = static_cast<Given>(seed % 3);
+          c.c = seed % 4 ? Type::f32 : Type::b1;
+          c.pad = seed % 3;
+          c.edge = seed % 5 ? Edge::back : Edge::front;
+          c.seed = seed;
+          ASSERT_TRUE(Problem(c).check(*kernel));
+        }
+}
+
 /// A row stride at which rows collide in the cache has A copied.
 TEST_P(Binary, RowsThatCollideInTheCache) {
   Case c = bits(40, 50, 1000);
   c.pad = 4096 - bit_row_bytes(c.k);
-  for (const Kernel* kernel : rows_of(GetParam(), Type::b1)) ASSERT_TRUE(Problem(c).check(*kernel));
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) ASSERT_TRUE(Problem(c).check(*kernel));
 }
 
 TEST_P(Binary, DispatchUnderACap) {
@@ -201,7 +222,7 @@ TEST_P(Binary, DispatchUnderACap) {
   ASSERT_TRUE(problem.check(Cap(GetParam())));
   Weights weights, opened;
   ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
-  EXPECT_EQ(weights.tier() == GetParam(), !rows_of(GetParam(), Type::b1).empty());
+  EXPECT_EQ(weights.tier() == GetParam(), !rows_of(GetParam(), Type::b1, Sums::bits).empty());
   ASSERT_TRUE(Weights::open(weights.blob(), weights.bytes(), &opened).ok());
   EXPECT_EQ(opened.type(), Type::b1);
   EXPECT_EQ(opened.k(), 50);
@@ -261,11 +282,6 @@ TEST(Binary, WhatIsRefused) {
   Weights weights;
   ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
   Gemm plan;
-  for (Type a : {Type::u8, Type::s8, Type::f32}) {
-    GemmDesc g = problem.desc();
-    g.a = a;
-    EXPECT_EQ(Gemm::plan(g, weights, &plan).code, Code::unsupported);
-  }
   GemmDesc g = problem.desc();
   g.a_zero_point = 1;
   EXPECT_EQ(Gemm::plan(g, weights, &plan).code, Code::invalid_argument);
@@ -282,6 +298,19 @@ TEST(Binary, WhatIsRefused) {
     EXPECT_NE(std::string(s.reason).find("beyond k"), std::string::npos) << s.reason;
     problem.a().data()[at] ^= 0x80;
   }
+  Case values = bits(3, 5, 40);
+  values.a = Type::f32;
+  values.a_threshold = Given::each;
+  Problem floats(values);
+  ASSERT_TRUE(floats.pack(Cap{}, &weights).ok());
+  g = floats.desc();
+  EXPECT_TRUE(Gemm::plan(g, weights, &plan).ok());
+  g.a_threshold_per = Per::row;
+  EXPECT_EQ(Gemm::plan(g, weights, &plan).code, Code::invalid_argument);
+  const float nan = std::nanf("");
+  g.a_threshold = &nan;
+  g.a_threshold_per = Per::tensor;
+  EXPECT_EQ(Gemm::plan(g, weights, &plan).code, Code::invalid_argument);
   Case out = bits(3, 5, 40);
   out.c = Type::b1;
   Problem thresholds(out);

@@ -36,12 +36,14 @@ enum class FloatFill { ordinary, special };  ///< special: with NaN, infinities,
 struct Case {
   std::int64_t m = 1, n = 1, k = 1;
   Type a = Type::u8, b = Type::s8;
+  Type operand = Type::b1;  ///< what b1 weights are multiplied with
   Fill a_fill = Fill::random, b_fill = Fill::random;
   FloatFill float_fill = FloatFill::ordinary;
   Dynamic dynamic = Dynamic::symmetric;
   Order order = Order::nk;
   Given a_zero_point = Given::none, b_zero_point = Given::none;
   Given a_scale = Given::none, b_scale = Given::none;
+  Given a_threshold = Given::none;  ///< each: of k
   Type c = Type::s32;
   Bias bias = Bias::none;
   bool accumulate = false;
@@ -60,7 +62,8 @@ struct Case {
 
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
   auto type = [](Type t) { return t == Type::none ? "none" : name(t); };
-  return out << "m=" << c.m << " n=" << c.n << " k=" << c.k << " a=" << type(c.a) << " b=" << type(c.b) << " fill=" << int(c.a_fill) << ',' << int(c.b_fill)
+  return out << "m=" << c.m << " n=" << c.n << " k=" << c.k << " a=" << type(c.a) << " b=" << type(c.b) << (c.b == Type::b1 ? " for " : "") << (c.b == Type::b1 ? type(c.operand) : "") << " thresholds=" << int(c.a_threshold)
+             << " fill=" << int(c.a_fill) << ',' << int(c.b_fill)
              << ',' << int(c.float_fill) << " dynamic=" << int(c.dynamic) << " order=" << (c.order == Order::nk ? "nk" : "kn")
              << " zero_points=" << int(c.a_zero_point) << ',' << int(c.b_zero_point) << " scales=" << int(c.a_scale) << ','
              << int(c.b_scale) << " c=" << type(c.c) << " bias=" << int(c.bias) << " accumulate=" << c.accumulate
@@ -136,6 +139,9 @@ class Problem {
     return g;
   }
   GemmArgs args() { return args(case_.m); }
+
+  /// Whether A is or becomes bits.
+  bool bits() const { return case_.b == Type::b1 && case_.operand == Type::b1; }
 
   /// C as it was drawn.
   void reset_c() {
@@ -291,7 +297,7 @@ class Problem {
 
   /// About the size of y, so that outputs neither vanish nor all saturate.
   double magnitude() const {
-    const double a = is_float(case_.a) ? 4.0 : (case_.a == Type::b1 ? 1.0 : 150.0) * (case_.a_scale == Given::none ? 1.0 : 1e-2);
+    const double a = bits() ? (case_.a_scale == Given::none ? 1.0 : 1e-2) : is_float(case_.a) ? 4.0 : 150.0 * (case_.a_scale == Given::none ? 1.0 : 1e-2);
     const double b = (case_.b == Type::b1 ? 1.0 : is_4bit(case_.b) ? 5.0 : 75.0) *
                      (case_.b_scale == Given::none && case_.group == 0 ? 1.0 : 1e-2);
     return a * b * std::sqrt(static_cast<double>(case_.k + 1));
@@ -310,6 +316,7 @@ class Problem {
     const std::int64_t k = elements_of(case_.b, case_.k);
     const std::int64_t rows = case_.order == Order::nk ? case_.n : k, cols = case_.order == Order::nk ? k : case_.n;
     weights_.type = case_.b;
+    weights_.operand = case_.operand;
     weights_.k = case_.k;
     weights_.n = case_.n;
     weights_.order = case_.order;
@@ -382,6 +389,14 @@ class Problem {
       a_scale_ = draw_array<float>(rows, [&] { return static_cast<float>(rng_.real(1e-3, 2e-2)); });
     if (case_.a_scale == Given::group && !is_float(case_.a))
       a_scale_ = draw_array<float>(rows * static_cast<std::size_t>(group_count(weights_)), [&] { return static_cast<float>(rng_.real(1e-3, 2e-2)); });
+    desc_.a_threshold_per = per(case_.a_threshold, Per::column);
+    if (case_.a_threshold != Given::none) {
+      const bool one = case_.a_threshold == Given::tensor;
+      a_threshold_ = draw_array<float>(one ? 1 : static_cast<std::size_t>(case_.k), [&] {
+        return static_cast<float>(case_.a == Type::s8 || case_.a == Type::u8 ? rng_.between(-9, 200) : rng_.real(-2, 2));
+      });
+      desc_.a_threshold = a_threshold_.as<float>();
+    }
     desc_.a_zero_point_per = per(case_.a_zero_point, Per::row);
     if (case_.a_zero_point == Given::tensor) desc_.a_zero_point = draw_zero_point(case_.a);
     if (case_.a_zero_point == Given::each)
@@ -431,7 +446,7 @@ class Problem {
       multiplier_ = draw_array<std::int32_t>(
           count, [&] { return static_cast<std::int32_t>(rng_.between(std::int64_t{1} << 30, (std::int64_t{1} << 31) - 1)); });
       shift_ = draw_array<std::int32_t>(
-          count, [&] { return static_cast<std::int32_t>(rng_.one_in(8) ? rng_.between(1, 62) : case_.b == Type::b1 ? rng_.between(30, 33) : rng_.between(36, 44)); });
+          count, [&] { return static_cast<std::int32_t>(rng_.one_in(8) ? rng_.between(1, 62) : bits() ? rng_.between(30, 33) : rng_.between(36, 44)); });
       desc_.multiplier = multiplier_.as<std::int32_t>();
       desc_.shift = shift_.as<std::int32_t>();
       desc_.multiplier_per = per(case_.multiplier, Per::column);
@@ -453,7 +468,7 @@ class Problem {
   GemmDesc desc_;
   std::int64_t a_stride_ = 0, c_stride_ = 0, residual_stride_ = 0;
   Guarded a_, b_, c_, residual_, blob_;
-  Guarded a_scale_, a_zero_point_, b_scale_, b_zero_point_, bias_, multiplier_, shift_, threshold_, at_most_;
+  Guarded a_scale_, a_zero_point_, a_threshold_, b_scale_, b_zero_point_, bias_, multiplier_, shift_, threshold_, at_most_;
   std::vector<unsigned char> initial_c_, expected_;
 };
 

@@ -24,6 +24,9 @@ struct ReferenceRow {
   std::vector<float> group_scale;  ///< where each group has its own
 };
 
+/// Whether the weights make bits of what they are multiplied with.
+inline bool makes_bits(const WeightsDesc& w) { return w.type == Type::b1 && w.operand == Type::b1; }
+
 inline ReferenceRow reference_row(const GemmDesc& d, const WeightsDesc& w, const GemmArgs& args, std::int64_t i) {
   const std::int64_t k = w.k;
   ReferenceRow row;
@@ -39,6 +42,12 @@ inline ReferenceRow reference_row(const GemmDesc& d, const WeightsDesc& w, const
       std::copy(q.begin(), q.end(), row.q.begin() + first);
       row.group_scale.push_back(scale);
     }
+  } else if (makes_bits(w) && d.a != Type::b1) {
+    for (std::int64_t p = 0; p < k; ++p) {
+      const float t = d.a_threshold == nullptr ? 0.0f : d.a_threshold[d.a_threshold_per == Per::column ? p : 0];
+      row.q[p] = load(args.a, d.a, i * args.a_stride + p) >= t ? 1 : -1;
+    }
+    row.scale = d.a_scale_per == Per::row ? args.a_scale[i] : d.a_scale;
   } else if (is_float(d.a)) {
     std::vector<float> x(static_cast<std::size_t>(k));
     for (std::int64_t p = 0; p < k; ++p) x[p] = load(args.a, d.a, i * args.a_stride + p);
@@ -69,7 +78,7 @@ inline constexpr float max_float = std::numeric_limits<float>::max();
 /// C of one product, in place: C is read where it is accumulated into, and only the m x n elements are written.
 inline void reference_gemm(const GemmDesc& d, const WeightsDesc& w, const GemmArgs& args) {
   const bool grouped = w.groups.size != 0, group_scales = d.a_scale_per == Per::group;
-  const bool row_scales = !group_scales && (is_float(d.a) || d.a_scale_per == Per::row);
+  const bool row_scales = !group_scales && ((is_float(d.a) && !makes_bits(w)) || d.a_scale_per == Per::row);
   std::vector<std::int32_t> b(static_cast<std::size_t>(w.k * w.n));  // [n][k], zero points taken off
   for (std::int64_t j = 0; j < w.n; ++j)
     for (std::int64_t p = 0; p < w.k && !grouped; ++p) b[j * w.k + p] = weight(w, p, j) - weight_zero_point(w, j);

@@ -38,14 +38,17 @@ enum class Requantize : std::uint8_t {
 /// Pointers must outlive the plan. Everything is checked when the plan is made.
 struct GemmDesc {
   // A
-  Type a = Type::u8;                   ///< b1 with b1 weights; with others u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in (and then the
-                                       ///< scales and zero points below are not used).
+  Type a = Type::u8;                   ///< u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in (and then the
+                                       ///< scales and zero points below are not used). With weights of bits for b1: b1 as
+                                       ///< given, or any of these, which become bits: +1 where a >= its threshold.
   Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.
   Per a_scale_per = Per::tensor;       ///< Integer A: tensor (a_scale) or row (GemmArgs::a_scale). With weights in groups also
                                        ///< group: one scale for each row and group; a float A is then quantized group by group.
   float a_scale = 1.0f;                ///< Finite.
+  const float* a_threshold = nullptr;  ///< Values that become bits: 1 or k thresholds, no NaN; null: 0. A NaN in A becomes -1.
+  Per a_threshold_per = Per::tensor;   ///< tensor, or column: of A, that is one for each k.
   Per a_zero_point_per = Per::tensor;  ///< Integer A: tensor (a_zero_point) or row (GemmArgs::a_zero_point).
-  std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1.
+  std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1 and what becomes it.
 
   // C
   Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds.

@@ -27,6 +27,7 @@ struct GroupsDesc {
 struct WeightsDesc {
   Type type = Type::s8;       ///< s8, the whole range, -128 included; b1, +1 and -1 as bits (see bit_row_bytes); with groups also
                               ///< s4 and u4.
+  Type operand = Type::b1;    ///< b1 weights: what they are multiplied with, b1, or s8: bytes of any kind (see GemmDesc::a).
   std::int64_t k = 0, n = 0;  ///< From 0; an empty B packs, and gives an empty (n = 0) or a zero (k = 0) product.
   Order order = Order::nk;    ///< For b1 only nk.
   const void* data = nullptr;
@@ -82,7 +83,8 @@ class Weights {
 };
 
 /// The largest k for which every product of full-range operands of these types is exact in int32, zero points included:
-/// a is u8 or s8 (a float A is quantized to one of these) and b is s8, or both are b1 (0 for other types); `zero_points` says whether either side has one. Longer k is accepted all the same
+/// a is u8 or s8 (a float A is quantized to one of these) and b is s8 or b1, or both are b1 (0 for other types); `zero_points`
+/// says whether either side has one. Longer k is accepted all the same
 /// where the packed values prove that no sum can leave int32 (the largest column sum of |b - zero_point| is kept in the
 /// blob), and refused with Code::overflow elsewhere.
 NARROW_API std::int64_t max_k(Type a, Type b, bool zero_points) noexcept;

@@ -2,6 +2,7 @@
 // Registers of the 4x64 tile: ymm0-7 counts, 4 for the halves of the panels' bytes, 2 rows of the table, the rest for lookups.
 #include <immintrin.h>
 
+#include "kernels/avx2/simd.h"
 #include "kernels/common/binary_kernel.h"
 #include "kernels/common/lookup_tile.h"
 
@@ -33,7 +34,7 @@ struct Bits {
   }
 };
 
-constexpr Kernel rows[] = {binary_kernel<Bits, LookupTiles>("gemm_b1b1_4x64x8_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {binary_kernel<Bits, Simd, LookupTiles>("gemm_b1b1_4x64x8_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 // lookups.
 #include <immintrin.h>
 
+#include "kernels/avx512/simd.h"
 #include "kernels/common/binary_kernel.h"
 #include "kernels/common/lookup_tile.h"
 
@@ -34,7 +35,7 @@ struct Bits {
 };
 
 constexpr Kernel rows[] = {
-    binary_kernel<Bits, LookupTiles>("gemm_b1b1_12x64x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
+    binary_kernel<Bits, Simd, LookupTiles>("gemm_b1b1_12x64x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

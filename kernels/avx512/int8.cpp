@@ -22,7 +22,22 @@ struct Int8 : Vector512 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s16s8_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
+/// Weights of bits: a mask for 32 of them, and a blend of -1 and +1.
+struct BitWeights : Int8 {
+  static constexpr Geometry geometry = {
+      .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}, .b_bits = 1};
+  static constexpr int step_bytes = 4;
+
+  static NARROW_INLINE B load_b(const char* p) {
+    __mmask32 bits;
+    memcpy(&bits, p, sizeof bits);
+    return _mm512_mask_blend_epi16(bits, _mm512_set1_epi16(-1), _mm512_set1_epi16(1));
+  }
+};
+
+constexpr Kernel rows[] = {
+    gemm_kernel<Int8, Simd>("gemm_s16s8_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue),
+    bit_weights_kernel<BitWeights, Simd>("gemm_s16b1_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

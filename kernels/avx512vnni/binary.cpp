@@ -32,7 +32,7 @@ struct Bits : Vector512 {
   }
 };
 
-constexpr Kernel rows[] = {binary_kernel<Bits, Tiles>("gemm_b1b1_6x64x32_avx512vnni", Tier::avx512vnni, avx512_prepare,
+constexpr Kernel rows[] = {binary_kernel<Bits, Simd, Tiles>("gemm_b1b1_6x64x32_avx512vnni", Tier::avx512vnni, avx512_prepare,
                                                       avx512_epilogue, 1, Feature::vpopcntdq)};
 
 }  // namespace

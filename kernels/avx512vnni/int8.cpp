@@ -22,7 +22,22 @@ struct Int8 : Vector512 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_6x64x4_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue)};
+/// Weights of bits: a mask for 64 of them, and a blend of -1 and +1. That is 4 instructions for 12 or more dots.
+struct BitWeights : Int8 {
+  static constexpr Geometry geometry = {
+      .a = Type::u8, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 10, 8, 6}, .b_bits = 1};
+  static constexpr int step_bytes = 8;
+
+  static NARROW_INLINE B load_b(const char* p) {
+    __mmask64 bits;
+    memcpy(&bits, p, sizeof bits);
+    return _mm512_mask_blend_epi8(bits, _mm512_set1_epi8(-1), _mm512_set1_epi8(1));
+  }
+};
+
+constexpr Kernel rows[] = {
+    gemm_kernel<Int8, Simd>("gemm_u8s8_6x64x4_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue),
+    bit_weights_kernel<BitWeights, Simd>("gemm_u8b1_6x64x4_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

@@ -4,13 +4,14 @@
 
 #include "kernels/common/pack_a.h"
 #include "kernels/common/pack_b.h"
+#include "kernels/common/pack_bit_weights.h"
 #include "kernels/common/tile.h"
 
 namespace narrow {
 namespace {
 
-template <class Isa>
-constexpr Tiles<Isa> tiles;
+template <class Isa, bool indirect = false>
+constexpr Tiles<Isa, indirect> tiles;
 
 template <class Isa, class Simd>
 constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
@@ -25,6 +26,25 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
           .run = tiles<Isa>.run,
           .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
           .pack_b = pack_b<Isa>,
+          .prepare = prepare,
+          .epilogue = epilogue};
+}
+
+/// The same for weights of bits.
+template <class Isa, class Simd>
+constexpr Kernel bit_weights_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
+                                    decltype(Kernel::epilogue) epilogue) {
+  return {.name = name,
+          .tier = tier,
+          .b = Type::b1,
+          .sums = Sums::integers,
+          .needs = Feature::none,
+          .layout = 1,
+          .geometry = Isa::geometry,
+          .run = tiles<Isa>.run,
+          .run_indirect = tiles<Isa, true>.run,
+          .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
+          .pack_b = pack_bit_weights<Isa>,
           .prepare = prepare,
           .epilogue = epilogue};
 }

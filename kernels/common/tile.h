@@ -74,16 +74,16 @@ void tile(const TileArgs& args) {
   // Where row r is read: in a matrix, or at a common offset from a pointer of its own.
   const char* pixel[groups] = {};
   ptrdiff_t at = 0;
-  if constexpr (indirect)
-    unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const char* const*>(args.a)[r]; });
+  if constexpr (indirect) unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const char* const*>(args.a)[r]; });
 
   // `count` k-steps from here on, a multiple of a_steps.
   auto advance = [&](auto count) NARROW_LAMBDA {
     unroll<count / Isa::a_steps>([&](auto g) NARROW_LAMBDA {
       typename Isa::A held[groups];  // only where one load of A covers several steps
       if constexpr (Isa::a_steps > 1)
-        unroll<groups>([&](auto r)
-                           NARROW_LAMBDA { held[r] = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + g * Isa::a_steps * Isa::a_bytes); });
+        unroll<groups>([&](auto r) NARROW_LAMBDA {
+          held[r] = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + g * Isa::a_steps * Isa::a_bytes);
+        });
       unroll<Isa::a_steps>([&](auto s) NARROW_LAMBDA {
         constexpr int step = g * Isa::a_steps + s;
         typename Isa::B bv[panels][vectors];

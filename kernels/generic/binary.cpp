@@ -1,6 +1,7 @@
 // Bits in plain C++: the definition, and the fallback of every machine. Two columns at a time in a 64-bit word, counted in
 // parallel. The second row, of another shape, is for tests alone, as in int8.cpp.
 #include "kernels/common/binary_kernel.h"
+#include "kernels/generic/simd.h"
 
 namespace narrow {
 namespace {
@@ -64,8 +65,8 @@ using Main = ScalarBits<8, 4, 2, 4>;
 using Odd = ScalarBits<24, 3, 2, 12>;
 
 constexpr Kernel rows[] = {
-    binary_kernel<Main, Tiles>("gemm_b1b1_4x16x32_generic", Tier::generic, generic_prepare, generic_epilogue, 1),
-    binary_kernel<Odd, Tiles>("gemm_b1b1_3x48x32_generic", Tier::generic, generic_prepare, generic_epilogue, 2),
+    binary_kernel<Main, Simd, Tiles>("gemm_b1b1_4x16x32_generic", Tier::generic, generic_prepare, generic_epilogue, 1),
+    binary_kernel<Odd, Simd, Tiles>("gemm_b1b1_3x48x32_generic", Tier::generic, generic_prepare, generic_epilogue, 2),
 };
 
 }  // namespace

@@ -9,6 +9,14 @@
 namespace narrow {
 namespace {
 
+/// -1 where the bit that belongs to a byte is 0, else +1, of two bytes of bits.
+NARROW_INLINE int8x16_t signs_of(const char* p) {
+  const auto* bits = reinterpret_cast<const uint8_t*>(p);
+  const uint8x16_t own = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
+  const uint8x16_t clear = vceqzq_u8(vandq_u8(vcombine_u8(vdup_n_u8(bits[0]), vdup_n_u8(bits[1])), own));
+  return vreinterpretq_s8_u8(vorrq_u8(clear, vdupq_n_u8(1)));
+}
+
 struct Vector128 {
   using Acc = int32x4_t;
   using A = int8x16_t;

@@ -20,8 +20,18 @@ struct Int8 : Vector128 {
   }
 };
 
+/// Weights of bits.
+struct BitWeights : Int8 {
+  static constexpr Geometry geometry = {
+      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 16, .row_group = 1, .max_panels = 2, .max_rows = {9, 5}, .b_bits = 1};
+  static constexpr int step_bytes = 4;
+
+  static NARROW_INLINE B load_b(const char* p) { return signs_of(p); }
+};
+
 constexpr Kernel rows[] = {
-    gemm_kernel<Int8, Simd>("gemm_s8s8_5x16x4_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue)};
+    gemm_kernel<Int8, Simd>("gemm_s8s8_5x16x4_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue),
+    bit_weights_kernel<BitWeights, Simd>("gemm_s8b1_5x16x4_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue)};
 
 }  // namespace
 
