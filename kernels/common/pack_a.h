@@ -94,9 +94,10 @@ struct RowQuantization {
   }
 };
 
+/// The row is in the cache by now; what lies `ahead` elements further is asked for meanwhile.
 template <class S, bool finite, class T, class Source>
-NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, float inverse, const typename S::template Narrow<T>& narrow,
-                            T* out) {
+NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, ptrdiff_t ahead, float inverse,
+                            const typename S::template Narrow<T>& narrow, T* out) {
   using F = typename S::F;
   auto quantized = [&](F value) NARROW_LAMBDA {
     value = value * S::broadcast(inverse);
@@ -104,9 +105,12 @@ NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, float inverse, con
     return S::to_int(value);
   };
   ptrdiff_t j = 0;
-  for (; count - j >= 4 * S::width; j += 4 * S::width)
+  for (; count - j >= 4 * S::width; j += 4 * S::width) {
+    constexpr int lines = (4 * S::width * static_cast<int>(sizeof(Source)) + 63) / 64;
+    unroll<lines>([&](auto i) NARROW_LAMBDA { __builtin_prefetch(x + ahead + j + i * (64 / static_cast<int>(sizeof(Source)))); });
     narrow.store(out + j, quantized(S::load(x + j)), quantized(S::load(x + j + S::width)),
                  quantized(S::load(x + j + 2 * S::width)), quantized(S::load(x + j + 3 * S::width)));
+  }
   for (; j < count; j += S::width) {
     const int left = count - j < S::width ? static_cast<int>(count - j) : S::width;
     narrow.store(out + j, quantized(S::load(x + j, left)), left);
@@ -195,13 +199,14 @@ void pack_float_rows(const PackAArgs& args) {
     const RowRange range =
         symmetric ? finite_range_of<S, Dynamic::symmetric>(x, args.k) : finite_range_of<S, Dynamic::asymmetric>(x, args.k);
     const RowQuantization q(args.dynamic, range);
+    const ptrdiff_t ahead = i + 1 < args.rows ? args.stride : 0;
     const typename S::template Narrow<T> narrow(q.zero_point + offset, (symmetric ? -127 : 0) + offset,
                                                 (symmetric ? 127 : 255) + offset);
     write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {
       if (range.finite)
-        quantize<S, true>(x + first, count, q.inverse, narrow, out);
+        quantize<S, true>(x + first, count, ahead, q.inverse, narrow, out);
       else
-        quantize<S, false>(x + first, count, q.inverse, narrow, out);
+        quantize<S, false>(x + first, count, ahead, q.inverse, narrow, out);
     });
     args.scale[i] = q.scale;
     args.zero_point[i] = q.zero_point + offset;

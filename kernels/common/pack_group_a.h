@@ -14,9 +14,9 @@ NARROW_INLINE float quantize_run(const Source* x, ptrdiff_t count, int8_t* out) 
   const RowQuantization q(Dynamic::symmetric, range);
   const typename S::template Narrow<int8_t> narrow(0, -127, 127);
   if (range.finite)
-    quantize<S, true>(x, count, q.inverse, narrow, out);
+    quantize<S, true>(x, count, 0, q.inverse, narrow, out);
   else
-    quantize<S, false>(x, count, q.inverse, narrow, out);
+    quantize<S, false>(x, count, 0, q.inverse, narrow, out);
   return q.scale;
 }
 
