@@ -193,8 +193,8 @@ struct alignas(64) Columns {
   float bias[max_tile_cols];
   int32_t multiplier[max_tile_cols];
   int32_t shift[max_tile_cols];
-  int32_t threshold[max_tile_cols];  ///< where C is bits: (sum ^ flip) >= threshold, flip all ones to turn the comparison
-  int32_t flip[max_tile_cols];
+  int32_t threshold[max_tile_cols];  ///< where C is bits: sum <= threshold, or, where the bit in `turned` is set, greater
+  uint64_t turned;
   bool has_zero_point;
 };
 
