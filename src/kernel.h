@@ -237,6 +237,7 @@ struct Kernel {
   void (*pack_b)(const PackBArgs&);
   void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
+  void (*add_sums)(const int32_t* from, int cols, int32_t* sum) = nullptr;  ///< bits only: for borders of convolutions
 };
 
 /// What a file of kernels exports: its rows, best first.
