@@ -53,6 +53,15 @@ Status check(const ConvDesc& d, const Weights& w) {
 /// Whether images are read from a copy: padded, or because they are not stored as the kernel reads them.
 bool copied(const ConvDesc& d, const Geometry& g) { return padded(d) || d.gemm.a != g.a || (g.a != Type::b1 && d.c % 32 != 0); }
 
+/// The output rows (or columns) whose windows lie within the image: from the first on that begins there, up to the last that
+/// ends there.
+std::int64_t first_whole(std::int64_t pad, std::int64_t stride) { return (pad + stride - 1) / stride; }
+std::int64_t end_of_whole(std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
+                          std::int64_t pad) {
+  const std::int64_t last = size + pad - dilation * (kernel - 1) - 1;
+  return last < 0 ? 0 : last / stride + 1;
+}
+
 /// Sizes of what a call keeps in scratch for one image.
 struct ImageBytes {
   std::int64_t channels;           ///< elements of a pixel, padded as the filters are
@@ -112,19 +121,17 @@ void copy_row(const ConvDesc& d, const Product& p, const ImageBytes& b, const ch
 
 }  // namespace
 
-void restore_border(const ConvShape& s, std::int64_t n, std::int64_t pixel, int pixels, std::int64_t column, int cols,
-                    std::int32_t* sum, std::ptrdiff_t sum_stride) noexcept {
-  for (int i = 0; i < pixels; ++i, sum += sum_stride) {
-    const std::int64_t at = (pixel + i) % (std::int64_t{s.out_h} * s.out_w), y = at / s.out_w, x = at % s.out_w;
-    if (s.has_row(y, 0) && s.has_row(y, s.kernel_h - 1) && s.has_column(x, 0) && s.has_column(x, s.kernel_w - 1)) continue;
+void restore_border(const ConvShape& s, const Kernel& kernel, std::int64_t n, Pixel* pixel, int pixels, std::int64_t column,
+                    int cols, std::int32_t* sum, std::ptrdiff_t sum_stride) noexcept {
+  Pixel at = *pixel;
+  for (int i = 0; i < pixels; ++i, sum += sum_stride, at.advance(s)) {
+    if (at.y >= s.whole_y && at.y < s.whole_y_end && at.x >= s.whole_x && at.x < s.whole_x_end) continue;
     for (std::int64_t r = 0; r < s.kernel_h; ++r)
-      for (std::int64_t t = 0; t < s.kernel_w; ++t) {
-        if (s.has_row(y, r) && s.has_column(x, t)) continue;
-        const std::int32_t* of_tap = s.tap_sums + (r * s.kernel_w + t) * n + column;
-        for (int j = 0; j < cols; ++j)  // modulo 2^32, as all sums are
-          sum[j] = static_cast<std::int32_t>(static_cast<std::uint32_t>(sum[j]) + static_cast<std::uint32_t>(of_tap[j]));
-      }
+      for (std::int64_t t = 0; t < s.kernel_w; ++t)
+        if (!s.has_row(at.y, r) || !s.has_column(at.x, t))
+          kernel.add_sums(s.tap_sums + (r * s.kernel_w + t) * n + column, cols, sum);
   }
+  *pixel = at;
 }
 
 Status prepare_filters(const ConvFilters& f, WeightsDesc* desc, std::int32_t* tap_sums) noexcept {
@@ -277,7 +284,11 @@ struct ConvAccess {
                narrowed(d.dilation_w),
                narrowed(d.pad_top),
                narrowed(d.pad_left),
-               g.a == Type::b1 && d.padding == Padding::zero && padded(d) ? d.tap_sums : nullptr};
+               g.a == Type::b1 && d.padding == Padding::zero && padded(d) ? d.tap_sums : nullptr,
+               narrowed(first_whole(d.pad_top, d.stride_h)),
+               narrowed(end_of_whole(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top)),
+               narrowed(first_whole(d.pad_left, d.stride_w)),
+               narrowed(end_of_whole(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left))};
     return {};
   }
 };

@@ -10,6 +10,9 @@
 namespace narrow {
 namespace {
 
+/// Rows whose sums are finished together, at the most: the epilogue sets out less often, and the sums are still in L1.
+constexpr std::int64_t rows_together = 32;
+
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
 ColumnSource columns_from(const ColumnSource& all, std::int64_t j) {
@@ -67,6 +70,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
   alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
   Columns columns;
+  const Pixel first_pixel = p.shape.tap_sums ? Pixel(p.shape, unit.row) : Pixel();
 
   std::int64_t panel = unit.panel;
   for (std::int64_t s = 0; s < strips.count; panel += strips[s++]) {
@@ -78,14 +82,14 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const char* const b = p.panels + panel * p.panel_stride + bytes_of_panel(g, unit.k);
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
 
-    // Sums go straight into C (or the slice's partial sums), or into the buffer: tile after tile into the same lines, unless
-    // they are to be carried on.
+    // Sums go straight into C (or the slice's partial sums), or into the buffer: of some tiles, which are finished together,
+    // over and over into the same lines, unless they are to be carried on.
     TileArgs args;
     args.b_stride = p.panel_stride;
     std::int32_t* sums = buffer;
     args.c_stride = panels * g.nr;
     args.cols = panels * g.nr;
-    std::ptrdiff_t row_stride = carried ? args.c_stride : 0;
+    std::ptrdiff_t row_stride = args.c_stride;
     if (in_place) {
       sums = unit.partial ? unit.partial + column : static_cast<std::int32_t*>(item.c) + unit.row * item.c_stride + column;
       args.c_stride = row_stride = unit.partial ? padded_n(p) : item.c_stride;
@@ -109,7 +113,8 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
                                                         : more ? b + panels * p.panel_stride
                                                                : b);
       args.next_step = next == b ? 0 : divide_up(step_bytes, tiles.count);
-      std::int64_t group = 0;
+      std::int64_t group = 0, finished = 0;  // rows
+      Pixel pixel = first_pixel;
       for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
         const std::int64_t row = group * g.row_group;
         const int count = static_cast<int>(std::min<std::int64_t>(tiles[t] * g.row_group, unit.rows - row));
@@ -118,15 +123,18 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
             in_tail ? rows.tail + (rows.tail_rows - count) * p.packed_row_bytes : rows.a + group * rows.a_stride;
         args.a = a + (unit.k + k) * a_element;
         args.a_stride = in_tail ? p.packed_row_bytes : rows.a_stride;
-        args.c = sums + row * row_stride;
+        args.c = sums + (carried || in_place ? row : row - finished) * row_stride;
         args.init = k > 0 ? args.c : plain ? zeros : columns.init;
         args.init_stride = k > 0 ? args.c_stride : 0;
         const std::ptrdiff_t asked = t * args.next_step;
         args.next = asked < step_bytes ? next + asked * args.steps : args.b;
         run[count - 1](args);
-        if (p.shape.tap_sums) restore_border(p.shape, p.n, unit.row + row, count, column, cols, args.c, args.c_stride);
-        if (last && !in_place)
-          finish(p, item, rows.from(row, g.row_group), columns, args.c, args.c_stride, unit.row + row, column, count, cols);
+        if (p.shape.tap_sums) restore_border(p.shape, kernel, p.n, &pixel, count, column, cols, args.c, args.c_stride);
+        if (last && !in_place && (t + 1 == tiles.count || row + count - finished > rows_together - max_tile_rows)) {
+          finish(p, item, rows.from(finished, g.row_group), columns, sums + (carried ? finished : 0) * row_stride,
+                 args.c_stride, unit.row + finished, column, static_cast<int>(row + count - finished), cols);
+          finished = row + count;
+        }
       }
     } while ((k += kc) < unit.k_count);
   }

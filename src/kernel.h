@@ -193,8 +193,8 @@ struct alignas(64) Columns {
   float bias[max_tile_cols];
   int32_t multiplier[max_tile_cols];
   int32_t shift[max_tile_cols];
-  int32_t threshold[max_tile_cols];  ///< where C is bits: (sum ^ flip) >= threshold, flip all ones to turn the comparison
-  int32_t flip[max_tile_cols];
+  int32_t threshold[max_tile_cols];  ///< where C is bits: sum <= threshold, or, where the bit in `turned` is set, greater
+  uint64_t turned;
   bool has_zero_point;
 };
 
@@ -237,6 +237,7 @@ struct Kernel {
   void (*pack_b)(const PackBArgs&);
   void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
+  void (*add_sums)(const int32_t* from, int cols, int32_t* sum) = nullptr;  ///< bits only: for borders of convolutions
 };
 
 /// What a file of kernels exports: its rows, best first.

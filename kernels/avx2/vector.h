@@ -15,6 +15,7 @@ struct Vector256 {
   using A = __m256i;
   using B = __m256i;
   static constexpr int lanes = 8, vectors = 1;
+  static constexpr bool prefetches = true;
   static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
 
   static NARROW_INLINE A load_a(const char* p) {

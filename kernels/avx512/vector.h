@@ -15,6 +15,7 @@ struct Vector512 {
   using A = __m512i;
   using B = __m512i;
   static constexpr int lanes = 16, vectors = 1;
+  static constexpr bool prefetches = true;
   static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
 
   static NARROW_INLINE A load_a(const char* p) {

@@ -15,6 +15,7 @@ struct Bits : Vector512 {
   static constexpr Geometry geometry = {
       .a = Type::b1, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}};
   static constexpr int step_bytes = 64, in_flight = 4;
+  static constexpr bool prefetches = false;  // B is small and the loads are not to spare
   typedef int32_t Word __attribute__((may_alias, aligned(1)));
   using A = const Word*;
 

@@ -11,6 +11,14 @@ namespace {
 template <class T>
 constexpr T binary_tiles;
 
+/// Modulo 2^32, as all sums are.
+template <class S>
+void add_sums(const int32_t* from, int cols, int32_t* sum) {
+  int j = 0;
+  for (; cols - j >= S::width; j += S::width) S::store(sum + j, S::add(S::load(sum + j), S::load(from + j)));
+  if (j < cols) S::store(sum + j, S::add(S::load(sum + j, cols - j), S::load(from + j, cols - j)), cols - j);
+}
+
 /// `RunTiles` makes the tile functions: Tiles or LookupTiles.
 template <class Isa, class Simd, template <class, bool> class RunTiles>
 constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
@@ -27,7 +35,8 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
           .pack_a = pack_bits<Simd>,
           .pack_b = pack_panels<Isa>,
           .prepare = prepare,
-          .epilogue = epilogue};
+          .epilogue = epilogue,
+          .add_sums = add_sums<Simd>};
 }
 
 }  // namespace

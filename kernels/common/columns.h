@@ -78,17 +78,22 @@ NARROW_INLINE void prepare_scales(const EpilogueSpec& spec, const ColumnSource& 
   }
 }
 
-/// sum <= t is the same as ~sum >= ~t.
+/// sum >= t is the same as not sum <= t - 1; where t is the least of all integers it is true, as no sum is that. Columns beyond
+/// `cols` get zeros.
 template <class S>
 NARROW_INLINE void prepare_thresholds(const ColumnSource& source, int cols, Columns* columns) {
   using I = typename S::I;
-  for (int j = 0; j < cols; j += S::width) {
+  const I one = S::broadcast(int32_t{1}), least = S::broadcast(INT32_MIN);
+  columns->turned = 0;
+  for (int j = 0; j < max_tile_cols; j += S::width) {
     const int count = cols - j < S::width ? cols - j : S::width;
-    const I zero = S::broadcast(int32_t{0});
-    const I flip = source.at_most ? S::sub(zero, S::load(source.at_most + j, count)) : zero;
-    S::store(columns->flip + j, flip);
-    S::store(columns->threshold + j, S::bit_xor(S::load(source.threshold + j, count), flip));
+    const I at_least = source.at_most && count > 0 ? S::sub(one, S::load(source.at_most + j, count)) : one;
+    const I threshold = count > 0 ? S::load(source.threshold + j, count) : least;
+    S::store(columns->threshold + j, S::sub(S::max_signed(threshold, S::add(least, at_least)), at_least));
+    columns->turned |= static_cast<uint64_t>(S::mask_not_less(at_least, one)) << j;
   }
+  for (int j = cols; j < max_tile_cols; ++j) columns->threshold[j] = INT32_MAX;
+  if (cols < max_tile_cols) columns->turned |= ~uint64_t{0} << cols;
 }
 
 template <class S>
@@ -96,7 +101,8 @@ void prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Col
   prepare_sums<S>(spec, source, cols, columns);
   if (spec.c == Type::b1)
     prepare_thresholds<S>(source, cols, columns);
-  else if (spec.c != Type::s32 && spec.requantize != Requantize::fixed_point) prepare_scales<S>(spec, source, cols, columns);
+  else if (spec.c != Type::s32 && spec.requantize != Requantize::fixed_point)
+    prepare_scales<S>(spec, source, cols, columns);
 }
 
 }  // namespace

@@ -307,24 +307,43 @@ void s32_epilogue(const EpilogueArgs& args) {
   });
 }
 
-/// Bits of C, a byte (or as many as a vector gives) at a time; a strip begins with a byte.
+/// Bits of C, in words of 32 (of 64 where vectors are that long), then in the smallest pieces that are whole bytes and vectors.
+/// A strip begins with a byte; behind its columns follow zeros.
+template <class S, bool general>
+NARROW_INLINE void bits_tile(const EpilogueArgs args) {
+  using I = typename S::I;
+  constexpr int piece = S::width > 8 ? S::width : 8, word = 4 * piece;
+  const auto compare = [&](auto columns, int j) NARROW_LAMBDA {
+    constexpr int vectors = columns / S::width;
+    using Word =
+        std::conditional_t<columns == 64, uint64_t,
+                           std::conditional_t<columns == 32, uint32_t, std::conditional_t<columns == 16, uint16_t, uint8_t>>>;
+    I threshold[vectors];
+    unroll<vectors>([&](auto v) NARROW_LAMBDA { threshold[v] = S::load(args.columns->threshold + j + v * S::width); });
+    const Word turned = static_cast<Word>(args.columns->turned >> j);
+    for (int i = 0; i < args.rows; ++i) {
+      I sum[vectors];
+      load_sums<S, general>(args, i, j, sum);
+      Word bits = turned;
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        bits ^= static_cast<Word>(static_cast<Word>(S::mask_not_less(threshold[v], sum[v])) << v * S::width);
+      });
+      memcpy(row<char>(args.c, args.c_stride, i) + j / 8, &bits, sizeof bits);
+    }
+  };
+  int j = 0;
+  for (; args.cols - j > word - piece; j += word) compare(std::integral_constant<int, word>{}, j);
+  for (; j < args.cols; j += piece) compare(std::integral_constant<int, piece>{}, j);
+  for (int i = 0; i < args.rows; ++i)
+    for (int k = j; k < args.bit_cols; k += 8) row<char>(args.c, args.c_stride, i)[k / 8] = 0;
+}
+
 template <class S>
 void bits_epilogue(const EpilogueArgs& args) {
-  constexpr int block = S::width > 8 ? S::width : 8;
-  for (int i = 0; i < args.rows; ++i) {
-    char* c = row<char>(args.c, args.c_stride, i);
-    for (int j = 0; j < args.bit_cols; j += block) {
-      uint32_t bits = 0;
-      for (int v = j; v < j + block && v < args.cols; v += S::width) {
-        typename S::I sum[1];
-        load_sums<S, true>(args, i, v, sum);
-        const typename S::I flipped = S::bit_xor(sum[0], S::load(args.columns->flip + v));
-        bits |= S::mask_not_less(flipped, S::load(args.columns->threshold + v)) << (v - j);
-      }
-      if (args.cols < j + block) bits &= args.cols > j ? (1u << (args.cols - j)) - 1 : 0;
-      memcpy(c + j / 8, &bits, args.bit_cols - j < block ? (args.bit_cols - j) / 8 : block / 8);
-    }
-  }
+  if (args.spec->row_zero_point || args.columns->has_zero_point)
+    bits_tile<S, true>(args);
+  else
+    bits_tile<S, false>(args);
 }
 
 template <class S, class T>

@@ -21,6 +21,7 @@
 //   step_bytes                bytes of one panel for one k-step; B number v of it begins at v * step_bytes / vectors
 //   a_bytes                   bytes of one row for one k-step
 //   a_steps                   k-steps that one A register covers (1 where it is a broadcast)
+//   prefetches                whether the tiles ask for the next panels ahead of time; it takes a load in each k-step and panel
 //   load_a(p), load_b(p), zero(), add(acc, acc)
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
@@ -54,7 +55,7 @@ void tile(const TileArgs& args) {
   constexpr int groups = (rows + row_group - 1) / row_group;
   constexpr int accumulators = groups * panels * vectors;
   constexpr int phases = indirect ? 1 : phases_of<Isa>(accumulators);  // runs may be short
-  constexpr bool prefetch = rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1];
+  constexpr bool prefetch = Isa::prefetches && (rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
   typename Isa::Acc acc[phases][groups][panels][vectors];

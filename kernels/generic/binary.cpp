@@ -26,6 +26,7 @@ struct ScalarBits {
                                         .max_rows = {mr_, panels_ > 1 ? mr_ : 0, panels_ > 2 ? mr_ : 0, panels_ > 3 ? mr_ : 0}};
   static constexpr int lanes = nr_, vectors = 1, step_bytes = nr_ * 4;
   static constexpr int a_bytes = 4, a_steps = 1, in_flight = 1;
+  static constexpr bool prefetches = false;
   struct Acc {
     uint64_t pair[nr_ / 2];  ///< the counts of two columns; at most 2^31 - 1, so that the lower one never carries
   };

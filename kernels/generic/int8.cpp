@@ -18,6 +18,7 @@ struct Scalar {
                                         .max_rows = {mr_, panels_ > 1 ? mr_ : 0, panels_ > 2 ? mr_ : 0, panels_ > 3 ? mr_ : 0}};
   static constexpr int lanes = nr_, vectors = 1, step_bytes = nr_ * kr_;
   static constexpr int a_bytes = kr_ * static_cast<int>(sizeof(AType)), a_steps = 1, in_flight = 1;
+  static constexpr bool prefetches = false;
   struct Acc {
     uint32_t lane[nr_];  // modulo 2^32, as the registers of the other tiers
   };

@@ -22,6 +22,7 @@ struct Vector128 {
   using A = int8x16_t;
   using B = int8x16_t;
   static constexpr int lanes = 4;
+  static constexpr bool prefetches = true;
   static constexpr int in_flight = 12;  // four pipes, latency 3 (neoverse-v2)
 
   static NARROW_INLINE A load_a(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
