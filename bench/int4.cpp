@@ -45,7 +45,11 @@ struct Int4Data : Int8Data {
     desc.cap = narrow::Tier::generic;
     const PackedWeights defined(weights, narrow::serial());
     for (std::int64_t i : sampled_rows()) {
-      const auto bytes_of_a = product.args().a_stride * (desc.a == narrow::Type::f32 ? 8 : desc.a == narrow::Type::s8 ? 2 : 1) / 2;
+      const auto bytes_of_a = product.args().a_stride *
+                              (desc.a == narrow::Type::f32  ? 8
+                               : desc.a == narrow::Type::s8 ? 2
+                                                            : 1) /
+                              2;
       const Product row(desc, defined.view(), 1, static_cast<const char*>(product.args().a) + i * bytes_of_a, narrow::serial());
       if (std::memcmp(row.row(0), product.row(i), product.row_bytes()) != 0) return false;
     }

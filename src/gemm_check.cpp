@@ -34,8 +34,7 @@ Status check_a(const GemmDesc& d, bool bits) {
   if (d.a_zero_point_per != Per::tensor && d.a_zero_point_per != Per::row)
     return bad("gemm: zero points of a are per tensor or per row");
   if (!std::isfinite(d.a_scale)) return bad("gemm: a_scale is not finite");
-  if (bits && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
-    return bad("gemm: bits have no zero points");
+  if (bits && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0)) return bad("gemm: bits have no zero points");
   if (!bits && !in_range(d.a_zero_point, d.a)) return bad("gemm: a_zero_point is outside the range of a's type");
   return {};
 }

@@ -43,7 +43,8 @@ char* store(char* dst, float value, Type type) {
 GroupFormat group_format(const WeightsDesc& d) noexcept {
   if (d.groups.size == 0) return {};
   const bool quantized = d.data_type != Type::none;
-  const bool floats = d.layout == Layout::ggml_q4_1 || (!quantized && d.groups.zero_point && is_float(d.groups.zero_point_type));
+  const bool floats =
+      d.layout == Layout::ggml_q4_1 || (!quantized && d.groups.zero_point && is_float(d.groups.zero_point_type));
   const bool integers = quantized ? d.type == Type::u4 : d.groups.zero_point && !floats;
   const ZeroPoints kind = floats ? ZeroPoints::floats : integers ? ZeroPoints::integers : ZeroPoints::constant;
   return {d.groups.size, d.groups.scale_type, kind};
@@ -115,7 +116,8 @@ bool pack_group_panel(const WeightsDesc& d, const Geometry& geometry, std::int64
     const std::int64_t first = g * d.groups.size, k = std::min(d.groups.size, d.k - first);
     finite &= raw.group(g, column, cols, &columns);
     for (std::int64_t done = 0; done < k; done += read_chunk) {
-      const int count = static_cast<int>(std::min<std::int64_t>(read_chunk, k - done)), stored = static_cast<int>(padded(count));
+      const int count = static_cast<int>(std::min<std::int64_t>(read_chunk, k - done)),
+                stored = static_cast<int>(padded(count));
       raw.read(column, cols, first + done, count, columns, geometry.b_offset, values);
       for (int c = 0; c < cols; ++c) std::fill(values[c] + count, values[c] + stored, std::uint8_t{0});
       store_values(nr, geometry.kr, nibbles, stored, values, panel);

@@ -28,8 +28,8 @@ std::int64_t group_panel_bytes(const GroupFormat& format, Type b, const Geometry
 Status check_groups(const WeightsDesc& desc) noexcept;
 Status check_group_values(const WeightsDesc& desc) noexcept;
 
-/// Columns [column, column + nr) of checked weights -> one panel; columns beyond n become zeros. False where a float that is to be
-/// quantized is not finite.
+/// Columns [column, column + nr) of checked weights -> one panel; columns beyond n become zeros. False where a float that is to
+/// be quantized is not finite.
 bool pack_group_panel(const WeightsDesc& desc, const Geometry& geometry, std::int64_t column, char* panel) noexcept;
 /// Likewise without groups, for nibbles and for floats: also the sums of the stored values, and of floats the scales and the
 /// zero points (those only where the pointer is not null).

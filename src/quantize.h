@@ -1,4 +1,5 @@
-// Floats to integers with a scale and zero point for each group of k, in portable code: the definition is in docs/arithmetic.md.
+// Floats to integers with a scale and zero point for each group of k, in portable code: the definition is in
+// docs/arithmetic.md.
 #pragma once
 
 #include "narrow/weights.h"
@@ -34,7 +35,8 @@ struct FloatSource {
   int read(std::int64_t first, float (&out)[block]) const noexcept;
 };
 
-/// The quantizer of one group to s8, s4 (symmetric) or u4, with a scale that `scale_type` holds. False where a value is not finite.
+/// The quantizer of one group to s8, s4 (symmetric) or u4, with a scale that `scale_type` holds. False where a value is not
+/// finite.
 bool fit(const FloatSource& x, Type type, Type scale_type, Range range, Quantizer* out) noexcept;
 
 }  // namespace narrow

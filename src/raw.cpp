@@ -46,10 +46,8 @@ struct Format {
 constexpr Format formats[] = {
     {Type::none, Order::nk, 0, 1, 1, nullptr, nullptr, 0, 0},    // matrix
     {Type::u4, Order::nk, 0, 1, 1, &nibbles_nk, nullptr, 0, 0},  // matmul_nbits
-    {Type::u4, Order::nk, 32, 32, 1, &q4_0, nullptr, 0, 0},
-    {Type::u4, Order::nk, 32, 32, 1, &q4_1, nullptr, 0, 2},
-    {Type::s8, Order::nk, 32, 32, 1, &q8_0, nullptr, 0, 0},
-    {Type::u4, Order::kn, 0, 8, 8, &gptq, &gptq_zeros, 1, 0},
+    {Type::u4, Order::nk, 32, 32, 1, &q4_0, nullptr, 0, 0},     {Type::u4, Order::nk, 32, 32, 1, &q4_1, nullptr, 0, 2},
+    {Type::s8, Order::nk, 32, 32, 1, &q8_0, nullptr, 0, 0},     {Type::u4, Order::kn, 0, 8, 8, &gptq, &gptq_zeros, 1, 0},
     {Type::u4, Order::kn, 0, 1, 8, &awq, &awq, 0, 0},
 };
 constexpr int layout_count = sizeof formats / sizeof *formats;
@@ -102,9 +100,15 @@ struct Reader {
   ReadWords read;
 };
 constexpr Reader readers[] = {
-    {&nibbles_nk, read_words<nibbles_nk>}, {&nibbles_kn, read_words<nibbles_kn>}, {&bytes_nk, read_words<bytes_nk>},
-    {&bytes_kn, read_words<bytes_kn>},     {&q4_0, read_words<q4_0>},             {&q4_1, read_words<q4_1>},
-    {&q8_0, read_words<q8_0>},             {&gptq, read_words<gptq>},             {&awq, read_words<awq>},
+    {&nibbles_nk, read_words<nibbles_nk>},
+    {&nibbles_kn, read_words<nibbles_kn>},
+    {&bytes_nk, read_words<bytes_nk>},
+    {&bytes_kn, read_words<bytes_kn>},
+    {&q4_0, read_words<q4_0>},
+    {&q4_1, read_words<q4_1>},
+    {&q8_0, read_words<q8_0>},
+    {&gptq, read_words<gptq>},
+    {&awq, read_words<awq>},
 };
 
 float float_at(const void* p, Type type) {
@@ -136,7 +140,8 @@ Status normalize(const WeightsDesc& desc, WeightsDesc* out) noexcept {
     if (d.type != f.type) return bad("weights: another type than the layout's");
     if (d.k % f.k_unit != 0 || d.n % f.n_unit != 0) return bad("weights: k or n is no multiple of the layout's blocks");
     if (d.stride != 0) return bad("weights: a stride is a matrix's");
-    if (f.group != 0 && d.groups.size != 0 && d.groups.size != f.group) return bad("weights: another size of groups than the layout's");
+    if (f.group != 0 && d.groups.size != 0 && d.groups.size != f.group)
+      return bad("weights: another size of groups than the layout's");
     if (f.group == 0 && d.groups.size == 0) return bad("weights: a layout with groups, and no size of them");
     if (blocks_have_scales(f)) {
       if (d.groups.scale || d.groups.zero_point) return bad("weights: the layout's blocks have their own scales");
@@ -188,8 +193,8 @@ bool RawWeights::group(std::int64_t g, std::int64_t column, int cols, GroupColum
     if (desc_.data_type != Type::none) {
       const bool nk = desc_.order == Order::nk;
       const std::int64_t stride = desc_.stride ? desc_.stride : nk ? desc_.k : desc_.n, first = g * group_size_;
-      const FloatSource source{static_cast<const char*>(desc_.data) +
-                                   (nk ? j * stride + first : first * stride + j) * static_cast<std::int64_t>(size_of(desc_.data_type)),
+      const FloatSource source{static_cast<const char*>(desc_.data) + (nk ? j * stride + first : first * stride + j) *
+                                                                          static_cast<std::int64_t>(size_of(desc_.data_type)),
                                desc_.data_type, nk ? 1 : stride, std::min(group_size_, desc_.k - first)};
       Quantizer q;
       finite &= fit(source, desc_.type, groups.size ? groups.scale_type : Type::f32, desc_.range, &q);
@@ -205,7 +210,8 @@ bool RawWeights::group(std::int64_t g, std::int64_t column, int cols, GroupColum
       out->offset[c] = out->scale[c] * offsets_.at(g, j);
     } else if (groups.zero_point) {
       const int z = zero_points_.at(g, j);
-      const bool is_signed = groups.zero_point_type == Type::s4 || (groups.zero_point_type == Type::u8 && desc_.type != Type::u4);
+      const bool is_signed =
+          groups.zero_point_type == Type::s4 || (groups.zero_point_type == Type::u8 && desc_.type != Type::u4);
       const int half = is_signed ? groups.zero_point_type == Type::s4 ? 8 : 128 : 0;
       out->zero_point[c] = (z ^ half) - half + f.zero_add;
     } else {

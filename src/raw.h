@@ -1,9 +1,9 @@
-// Raw weights as packing reads them, whatever their layout and type: values of some columns and k, and for each group of k and column
-// its scale and zero point.
+// Raw weights as packing reads them, whatever their layout and type: values of some columns and k, and for each group of k and
+// column its scale and zero point.
 //
-// Each layout is made of words: a few bytes that hold several values, which are consecutive k of one column or consecutive columns
-// of one k. A row of a table says how many, in what order, and how words lie beside each other; the same table serves packed zero
-// points, with groups in the place of k.
+// Each layout is made of words: a few bytes that hold several values, which are consecutive k of one column or consecutive
+// columns of one k. A row of a table says how many, in what order, and how words lie beside each other; the same table serves
+// packed zero points, with groups in the place of k.
 //
 //             word                    values of a word      words
 //   matrix    1 byte: 2 nibbles       k, or columns         [n][k / 2], or [k][n / 2]
@@ -23,16 +23,16 @@
 
 namespace narrow {
 
-inline constexpr int read_chunk = 128;  ///< of k, read at a time: a multiple of every word, and of every k_unit of kernels that read words
-
+inline constexpr int read_chunk =
+    128;  ///< of k, read at a time: a multiple of every word, and of every k_unit of kernels that read words
 
 /// One row of the table above.
 struct WordLayout {
-  int values;            ///< of a word
-  int header;            ///< bytes before them
-  int bits;              ///< of a value
-  bool along_k;          ///< they are consecutive k, else columns
-  bool words_lead;       ///< [k / values][n] words, else rows of what does not run along the word
+  int values;              ///< of a word
+  int header;              ///< bytes before them
+  int bits;                ///< of a value
+  bool along_k;            ///< they are consecutive k, else columns
+  bool words_lead;         ///< [k / values][n] words, else rows of what does not run along the word
   std::uint8_t order[32];  ///< at which place value i is
 
   constexpr int bytes() const { return header + values * bits / 8; }
@@ -82,8 +82,8 @@ class RawWeights {
 
   /// Group g of columns [column, column + cols). False where a weight to be quantized is not finite.
   bool group(std::int64_t g, std::int64_t column, int cols, GroupColumns* out) const noexcept;
-  /// Values of `count` k, at most a chunk, beginning at a multiple of 8 (32 where words are that long): nibbles as 0..15 (s4 + 8), or
-  /// s8 + add. The quantization is of their group.
+  /// Values of `count` k, at most a chunk, beginning at a multiple of 8 (32 where words are that long): nibbles as 0..15 (s4 +
+  /// 8), or s8 + add. The quantization is of their group.
   void read(std::int64_t column, int cols, std::int64_t k, int count, const GroupColumns& group, int add,
             std::uint8_t (*out)[read_chunk]) const noexcept;
 

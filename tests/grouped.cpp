@@ -42,7 +42,8 @@ struct Experts {
       w.data = &data_[static_cast<std::size_t>(e * k * n)];
       if (kind != Kind::int8 && kind != Kind::int8_with_zero_points) w.type = Type::s4;
       if (kind == Kind::int8_with_zero_points) w.zero_point = &zero_point_[e];
-      if (kind == Kind::groups_of_4_bits || kind == Kind::act_order) w.groups = {32, &scale_[static_cast<std::size_t>(e * n * 3)]};
+      if (kind == Kind::groups_of_4_bits || kind == Kind::act_order)
+        w.groups = {32, &scale_[static_cast<std::size_t>(e * n * 3)]};
       if (kind == Kind::act_order) w.permutation = permutation_[e];
       w.scale = &scale_[static_cast<std::size_t>(e * n)];
       w.scale_per = Per::column;
@@ -70,8 +71,11 @@ struct Experts {
 
 TEST_P(Grouped, EqualsEachPlan) {
   Rng rng(3);
-  const std::int64_t offset_sets[][Experts::count + 1] = {
-      {0, 1, 3, 3, 10, 11, 40}, {0, 0, 0, 0, 0, 0, 1}, {2, 2, 9, 30, 30, 33, 39}, {0, 0, 0, 0, 0, 0, 0}, {0, 40, 40, 40, 40, 40, 40}};
+  const std::int64_t offset_sets[][Experts::count + 1] = {{0, 1, 3, 3, 10, 11, 40},
+                                                          {0, 0, 0, 0, 0, 0, 1},
+                                                          {2, 2, 9, 30, 30, 33, 39},
+                                                          {0, 0, 0, 0, 0, 0, 0},
+                                                          {0, 40, 40, 40, 40, 40, 40}};
   for (Kind kind : {Kind::int8, Kind::int8_with_zero_points, Kind::columns_of_4_bits, Kind::groups_of_4_bits, Kind::act_order})
     for (const auto& [a_type, c_type] : {std::pair{Type::f32, Type::f32}, {Type::s8, Type::bf16}, {Type::s8, Type::s32}}) {
       const bool in_groups = kind == Kind::groups_of_4_bits || kind == Kind::act_order;
@@ -102,9 +106,10 @@ TEST_P(Grouped, EqualsEachPlan) {
           for (const Schedule& schedule : schedules) {
             std::vector<char> c(c_bytes, 77);
             all.c = c.data();
-            Guarded scratch(Gemm::grouped_scratch_size(experts.plans.data(), Experts::count, offsets[Experts::count] - offsets[0], threads));
-            const Status s = Gemm::run_grouped(experts.plans.data(), Experts::count, offsets, all, scratch.data(), scratch.size(),
-                                               {threads, schedule.for_each, nullptr});
+            Guarded scratch(Gemm::grouped_scratch_size(experts.plans.data(), Experts::count,
+                                                       offsets[Experts::count] - offsets[0], threads));
+            const Status s = Gemm::run_grouped(experts.plans.data(), Experts::count, offsets, all, scratch.data(),
+                                               scratch.size(), {threads, schedule.for_each, nullptr});
             ASSERT_TRUE(s.ok()) << s.reason;
             ASSERT_EQ(c, expected) << schedule.name << " " << threads << " threads, kind " << static_cast<int>(kind);
             ASSERT_TRUE(scratch.margins_intact());

@@ -91,8 +91,15 @@ TEST_P(Int4, Outputs) {
                            .pad = 2});
           ASSERT_TRUE(problem.check(Cap(GetParam())));
         }
-  Problem fixed({.m = 9, .n = 37, .k = 70, .a = Type::s8, .b = Type::s4, .c = Type::u8, .bias = Bias::s32,
-                 .requantize = Requantize::fixed_point, .multiplier = Given::each});
+  Problem fixed({.m = 9,
+                 .n = 37,
+                 .k = 70,
+                 .a = Type::s8,
+                 .b = Type::s4,
+                 .c = Type::u8,
+                 .bias = Bias::s32,
+                 .requantize = Requantize::fixed_point,
+                 .multiplier = Given::each});
   ASSERT_TRUE(fixed.check(Cap(GetParam())));
 }
 
@@ -102,7 +109,8 @@ TEST_P(Int4, ActivationsOf4Bits) {
     for (std::int64_t pad : {0, 1})
       for (Given scale : {Given::tensor, Given::each, Given::group})
         for (Type b : {Type::s8, Type::s4, Type::u4}) {
-          Problem grouped({.m = 11, .n = 37, .k = 75, .a = a, .b = b, .a_scale = scale, .c = Type::f32, .pad = pad, .group = 24});
+          Problem grouped(
+              {.m = 11, .n = 37, .k = 75, .a = a, .b = b, .a_scale = scale, .c = Type::f32, .pad = pad, .group = 24});
           ASSERT_TRUE(grouped.check(Cap(GetParam())));
           if (scale == Given::group) continue;
           Problem whole({.m = 11, .n = 37, .k = 75, .a = a, .b = b, .a_scale = scale, .c = Type::f32, .pad = pad});
@@ -126,7 +134,8 @@ TEST_P(Int4, ThreadsBlocksAndBatches) {
       GemmArgs args = problem.args();
       args.m = m / 3;
       Guarded scratch(plan.scratch_size(args.m), Gemm::scratch_alignment);
-      ASSERT_TRUE(plan.run_strided(args, 3, args.m * args.a_stride, args.m * args.c_stride, 0, scratch.data(), scratch.size()).ok());
+      ASSERT_TRUE(
+          plan.run_strided(args, 3, args.m * args.a_stride, args.m * args.c_stride, 0, scratch.data(), scratch.size()).ok());
       ASSERT_TRUE(problem.compare(plan.info().kernel, m));
     }
 }
@@ -183,10 +192,13 @@ TEST(Int4Arguments, AreChecked) {
   };
   Guarded blob;
   Weights weights;
-  for (const auto& [type, value, expected] :
-       {std::tuple{Type::s4, -8, Code::ok}, {Type::s4, 7, Code::ok}, {Type::s4, -9, Code::invalid_argument},
-        {Type::s4, 8, Code::invalid_argument}, {Type::u4, 15, Code::ok}, {Type::u4, 16, Code::invalid_argument},
-        {Type::u4, -1, Code::invalid_argument}}) {
+  for (const auto& [type, value, expected] : {std::tuple{Type::s4, -8, Code::ok},
+                                              {Type::s4, 7, Code::ok},
+                                              {Type::s4, -9, Code::invalid_argument},
+                                              {Type::s4, 8, Code::invalid_argument},
+                                              {Type::u4, 15, Code::ok},
+                                              {Type::u4, 16, Code::invalid_argument},
+                                              {Type::u4, -1, Code::invalid_argument}}) {
     good.type = type;
     zero_point = value;
     EXPECT_EQ(code(good, &weights, &blob), expected) << value;

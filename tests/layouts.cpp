@@ -1,5 +1,5 @@
-// Raw layouts of files against naive decoders, one value at a time as each format's own description has it; act-order; and packing
-// block by block.
+// Raw layouts of files against naive decoders, one value at a time as each format's own description has it; act-order; and
+// packing block by block.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,7 +18,7 @@ namespace {
 /// Raw data and what they mean.
 struct Decoded {
   std::int64_t k, n, size;
-  std::function<int(std::int64_t, std::int64_t)> q, zero_point;  // (k, column), (group, column)
+  std::function<int(std::int64_t, std::int64_t)> q, zero_point;    // (k, column), (group, column)
   std::function<float(std::int64_t, std::int64_t)> scale, offset;  // offset: minus what is added, where not scale * zero_point
 
   std::int64_t groups() const { return (k + size - 1) / size; }
@@ -110,7 +110,8 @@ class Layouts : public TierTest {
     };
     d.zero_point = [&](std::int64_t, std::int64_t) { return layout == Layout::ggml_q4_0 ? 8 : 0; };
     d.scale = [&](std::int64_t g, std::int64_t j) { return load(at(g * 32, j), Type::f16, 0); };
-    if (layout == Layout::ggml_q4_1) d.offset = [&](std::int64_t g, std::int64_t j) { return -load(at(g * 32, j) + 2, Type::f16, 0); };
+    if (layout == Layout::ggml_q4_1)
+      d.offset = [&](std::int64_t g, std::int64_t j) { return -load(at(g * 32, j) + 2, Type::f16, 0); };
     WeightsDesc w;
     w.type = layout == Layout::ggml_q8_0 ? Type::s8 : Type::u4;
     w.layout = layout;
@@ -150,7 +151,9 @@ TEST_P(Layouts, MatMulNBits) {
           };
           d.scale = [&](std::int64_t g, std::int64_t j) { return load(scales.data(), Type::f16, j * count + g); };
           if (zero_type == Type::f16)
-            d.offset = [&](std::int64_t g, std::int64_t j) { return d.scale(g, j) * load(zeros.data(), Type::f16, j * count + g); };
+            d.offset = [&](std::int64_t g, std::int64_t j) {
+              return d.scale(g, j) * load(zeros.data(), Type::f16, j * count + g);
+            };
           WeightsDesc w;
           w.type = Type::u4;
           w.layout = Layout::matmul_nbits;
@@ -167,19 +170,23 @@ TEST_P(Layouts, Gptq) {
         for (bool zero_points : {false, true})
           for (bool act_order : {false, true}) {
             const std::int64_t count = (k + size - 1) / size;
-            const Guarded data = bytes(static_cast<std::size_t>(k / 8 * n * 4)), zeros = bytes(static_cast<std::size_t>(count * n / 2));
+            const Guarded data = bytes(static_cast<std::size_t>(k / 8 * n * 4)),
+                          zeros = bytes(static_cast<std::size_t>(count * n / 2));
             const Guarded scales = halves(static_cast<std::size_t>(count * n));
             std::vector<std::int32_t> permutation(static_cast<std::size_t>(k));
             for (std::size_t p = 0; p < permutation.size(); ++p) permutation[p] = static_cast<std::int32_t>(p);
             for (std::size_t p = permutation.size(); p > 1; --p)
-              std::swap(permutation[p - 1], permutation[static_cast<std::size_t>(rng_.between(0, static_cast<std::int64_t>(p) - 1))]);
+              std::swap(permutation[p - 1],
+                        permutation[static_cast<std::size_t>(rng_.between(0, static_cast<std::int64_t>(p) - 1))]);
             const auto word = [](const Guarded& g, std::int64_t at) {
               std::uint32_t value;
               std::memcpy(&value, g.data() + 4 * at, 4);
               return value;
             };
             Decoded d{k, n, size, {}, {}, {}, {}};
-            d.q = [&](std::int64_t p, std::int64_t j) { return static_cast<int>(word(data, p / 8 * n + j) >> (4 * (p % 8)) & 15); };
+            d.q = [&](std::int64_t p, std::int64_t j) {
+              return static_cast<int>(word(data, p / 8 * n + j) >> (4 * (p % 8)) & 15);
+            };
             d.zero_point = [&](std::int64_t g, std::int64_t j) {
               return zero_points ? static_cast<int>(word(zeros, (g * n + j) / 8) >> (4 * (j % 8)) & 15) + 1 : 8;
             };
@@ -246,7 +253,8 @@ TEST_P(Layouts, ActOrderOfFloats) {
     std::vector<std::uint8_t> a(static_cast<std::size_t>(rows * k * element)), a_moved = a;
     for (std::int64_t i = 0; i < rows * k; ++i) store_float(a.data(), type, i, static_cast<float>(rng_.real(-3, 3)));
     for (std::int64_t i = 0; i < rows; ++i)
-      for (std::int64_t p = 0; p < k; ++p) store_float(a_moved.data(), type, i * k + p, load(a.data(), type, i * k + permutation[p]));
+      for (std::int64_t p = 0; p < k; ++p)
+        store_float(a_moved.data(), type, i * k + p, load(a.data(), type, i * k + permutation[p]));
     std::vector<float> c[2];
     for (int plain = 0; plain < 2; ++plain) {
       w.data = plain ? moved.data() : data.data();
@@ -416,7 +424,9 @@ TEST(LayoutArguments, AreChecked) {
     for (std::int64_t size : {0, 32})
       for (narrow::Range range : {narrow::Range::min_max, narrow::Range::mse}) {
         floats[511] = bad;
-        EXPECT_EQ(code([&](WeightsDesc& d) { d.data = floats.data(), d.data_type = Type::f32, d.groups.size = size, d.range = range; }),
+        EXPECT_EQ(code([&](WeightsDesc& d) {
+                    d.data = floats.data(), d.data_type = Type::f32, d.groups.size = size, d.range = range;
+                  }),
                   invalid);
       }
 

@@ -1,5 +1,5 @@
-// Floats quantized as they are packed: min-max against the formula, the search against every candidate, and how much of the signal
-// is left for each size of groups.
+// Floats quantized as they are packed: min-max against the formula, the search against every candidate, and how much of the
+// signal is left for each size of groups.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -82,7 +82,8 @@ struct Formula {
     if (type == Type::u4) zero_point = quantized(-from);
   }
   int quantized(float x) const {
-    return static_cast<int>(std::clamp(std::nearbyintf(x * inverse + static_cast<float>(zero_point)), static_cast<float>(lo), static_cast<float>(hi)));
+    return static_cast<int>(std::clamp(std::nearbyintf(x * inverse + static_cast<float>(zero_point)), static_cast<float>(lo),
+                                       static_cast<float>(hi)));
   }
 };
 
@@ -104,10 +105,10 @@ TEST(QuantizeWeights, MinMaxIsTheFormula) {
             for (std::int64_t j = 0; j < n; ++j)
               for (std::int64_t p = 0; p < k; ++p) {
                 float v = ordinary[static_cast<std::size_t>(j * k + p)];
-                if (j == 1) v = std::fabs(v);     // of one sign
-                if (j == 2) v = 0;                // no range
-                if (j == 3) v *= 1e-40f;          // one that vanishes
-                if (j == 4) v *= 1e30f;           // beyond f16 and its scale
+                if (j == 1) v = std::fabs(v);                   // of one sign
+                if (j == 2) v = 0;                              // no range
+                if (j == 3) v *= 1e-40f;                        // one that vanishes
+                if (j == 4) v *= 1e30f;                         // beyond f16 and its scale
                 if (j == 5 && p < 3) v = p == 0 ? 7.0f : 0.5f;  // ties
                 const std::int64_t at = nk ? j * stride + p : p * stride + j;
                 store_float(data.data(), data_type, at, data_type == Type::f16 ? std::clamp(v, -60000.0f, 60000.0f) : v);
@@ -121,7 +122,8 @@ TEST(QuantizeWeights, MinMaxIsTheFormula) {
                   hi = std::max(hi, x[j * k + p]);
                 }
                 Formula f(lo, hi, type, scale_type);
-                if (scale_type == Type::f16 && (type == Type::u4 ? hi / 15 - lo / 15 : std::max(hi, -lo) / static_cast<float>(f.hi)) > 65504) {
+                if (scale_type == Type::f16 &&
+                    (type == Type::u4 ? hi / 15 - lo / 15 : std::max(hi, -lo) / static_cast<float>(f.hi)) > 65504) {
                   f.scale = 65504;
                   f.inverse = 1.0f / 65504;
                   f.zero_point = 0;
@@ -185,7 +187,8 @@ TEST(QuantizeWeights, SearchFindsTheLeastError) {
     const std::vector<float> real = real_values(pack(w).view);
     int better = 0;
     for (std::int64_t at = 0; at < k * n; at += size) {
-      const float lo = std::min(0.0f, *std::min_element(&x[at], &x[at] + size)), hi = std::max(0.0f, *std::max_element(&x[at], &x[at] + size));
+      const float lo = std::min(0.0f, *std::min_element(&x[at], &x[at] + size)),
+                  hi = std::max(0.0f, *std::max_element(&x[at], &x[at] + size));
       double got = 0, least = 1e30, of_min_max = 0;
       for (std::int64_t i = at; i < at + size; ++i) got += std::pow(static_cast<double>(x[i]) - real[i], 2);
       for (int cut = 0; cut < 40; ++cut) {

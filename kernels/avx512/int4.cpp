@@ -1,7 +1,7 @@
-// Weights of 4 bits on AVX-512 without VNNI, exact over the whole range: VPMADDUBSW multiplies nibbles, as unsigned, by s8 of a row
-// and adds pairs, at most 2 * 15 * 128 = 3840 in magnitude; those of both halves of a step are added in 16 bits, and VPMADDWD
-// with ones makes them int32. Registers of the 9x32 tile: zmm0-17 sums, 4 for the halves of the panels' step, mask, ones, 2
-// for broadcasts of A, 2 for products.
+// Weights of 4 bits on AVX-512 without VNNI, exact over the whole range: VPMADDUBSW multiplies nibbles, as unsigned, by s8 of a
+// row and adds pairs, at most 2 * 15 * 128 = 3840 in magnitude; those of both halves of a step are added in 16 bits, and
+// VPMADDWD with ones makes them int32. Registers of the 9x32 tile: zmm0-17 sums, 4 for the halves of the panels' step, mask,
+// ones, 2 for broadcasts of A, 2 for products.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vector.h"
 #include "kernels/common/int4_kernel.h"

@@ -1,5 +1,5 @@
-// Weights of 4 bits on AVX-VNNI: the 256-bit VPDPBUSD multiplies four nibbles of each of 8 columns, as unsigned, by four s8 of a row.
-// Registers of the 4x16 tile: ymm0-7 sums, 4 for the halves of the panels' step, 1 for the mask, 2 for broadcasts of A.
+// Weights of 4 bits on AVX-VNNI: the 256-bit VPDPBUSD multiplies four nibbles of each of 8 columns, as unsigned, by four s8 of
+// a row. Registers of the 4x16 tile: ymm0-7 sums, 4 for the halves of the panels' step, 1 for the mask, 2 for broadcasts of A.
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vector.h"
 #include "kernels/common/int4_kernel.h"

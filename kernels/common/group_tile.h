@@ -66,6 +66,9 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
   const Groups groups = *args.groups;
   const ptrdiff_t a_stride = args.a_stride;
   const int scale_bytes = groups.scale == Type::f32 ? 4 : 2;
+  const ptrdiff_t zero_point_bytes = nr * (groups.zero_points == ZeroPoints::integers ? 2
+                                           : groups.zero_points == ZeroPoints::floats ? 4
+                                                                                      : 0);
   const char* a = static_cast<const char*>(args.a);
   const ptrdiff_t next_step = args.next_step;
   const char* a_sums = a + groups.a_sums;
@@ -181,6 +184,9 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
       settle(std::integral_constant<int, 1>{});
     }
 
+    const char* const after = zero_points + zero_point_bytes;
+    if constexpr (streaming)
+      for (const char* line = scales; line < after; line += 64) __builtin_prefetch(line + prefetch_bytes, 0, 3);
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);
     unroll<rows>([&](auto r) NARROW_LAMBDA {
@@ -190,14 +196,13 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
         sum[r][v] = S::fma(S::to_float(total[r][v]), by, sum[r][v]);
       });
     });
-    b = zero_points + nr * (groups.zero_points == ZeroPoints::integers ? 2 : groups.zero_points == ZeroPoints::floats ? 4 : 0);
+    b = after;
   }
 
   const ptrdiff_t c_stride = args.c_stride;
   unroll<rows>([&](auto r) NARROW_LAMBDA {
-    unroll<vectors>([&](auto v) NARROW_LAMBDA {
-      S::store(reinterpret_cast<float*>(c + r * c_stride + v * S::width), sum[r][v]);
-    });
+    unroll<vectors>([&](auto v)
+                        NARROW_LAMBDA { S::store(reinterpret_cast<float*>(c + r * c_stride + v * S::width), sum[r][v]); });
   });
 }
 

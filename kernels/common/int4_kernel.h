@@ -1,5 +1,5 @@
-// Makes the row of one kernel for weights of 4 bits in whole columns. Its steps of eight k are two dots of four, for the low and the
-// high nibbles, with sums as exact and as plain as int8's: the tile and all that follows it are int8's own.
+// Makes the row of one kernel for weights of 4 bits in whole columns. Its steps of eight k are two dots of four, for the low
+// and the high nibbles, with sums as exact and as plain as int8's: the tile and all that follows it are int8's own.
 #pragma once
 
 #include "kernels/common/pack_a.h"

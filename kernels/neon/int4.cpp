@@ -1,7 +1,7 @@
-// Weights of 4 bits on baseline AArch64, exact over the whole range: SMULL multiplies nibbles, as s8, by s8 of a row, at most 15 * 128
-// = 1920 in magnitude; those of both halves of a step are added in 16 bits, and SADALP adds their pairs to int32. An accumulator
-// is two columns, each with two sums, added up at the end. Registers of the 4x8 tile: 16 sums, 4 and 2 for a step of B and
-// what it comes from, 2 for broadcasts of A, the rest for products.
+// Weights of 4 bits on baseline AArch64, exact over the whole range: SMULL multiplies nibbles, as s8, by s8 of a row, at most
+// 15 * 128 = 1920 in magnitude; those of both halves of a step are added in 16 bits, and SADALP adds their pairs to int32. An
+// accumulator is two columns, each with two sums, added up at the end. Registers of the 4x8 tile: 16 sums, 4 and 2 for a step
+// of B and what it comes from, 2 for broadcasts of A, the rest for products.
 #include "kernels/common/int4_kernel.h"
 #include "kernels/neon/simd.h"
 #include "kernels/neon/vector.h"
