@@ -1,5 +1,6 @@
 // int4: f32 A quantized row by row on the way in, 4-bit B with an f16 scale for each group of k, f32 C; beside narrow's int8,
-// and oneDNN in u8 x s8 (without the quantization) and in f32.
+// and oneDNN in u8 x s8 (without the quantization) and in f32. Also 4-bit B in whole columns times A of 4 and 8 bits, to s32,
+// beside int8 to s32.
 #include "int8_data.h"
 #include "machine_limits.h"
 #include "onednn.h"
@@ -25,10 +26,14 @@ struct Int4Data : Int8Data {
       scales.as<std::uint16_t>()[i] = static_cast<std::uint16_t>(0x2000 + random.next() % 0x400);  // 0.0078 to 0.0156
   }
 
-  narrow::WeightsDesc grouped_weights(narrow::Cap cap) const {
+  narrow::WeightsDesc column_weights(narrow::Cap cap) const {
     narrow::WeightsDesc desc = weights(cap);
     desc.type = narrow::Type::s4;
     desc.stride = (k + 1) / 2 * 2;
+    return desc;
+  }
+  narrow::WeightsDesc grouped_weights(narrow::Cap cap) const {
+    narrow::WeightsDesc desc = column_weights(cap);
     desc.groups.size = group;
     desc.groups.scale = scales.data();
     desc.groups.scale_type = narrow::Type::f16;
@@ -36,11 +41,16 @@ struct Int4Data : Int8Data {
   }
 
   /// The sampled rows by the scalar definition, each as a product of one row.
-  bool equals_definition(const Product& product, narrow::GemmDesc desc) const {
+  bool equals_definition(const Product& product, narrow::GemmDesc desc, const narrow::WeightsDesc& weights) const {
     desc.cap = narrow::Tier::generic;
-    const PackedWeights defined(grouped_weights(narrow::Tier::generic), narrow::serial());
+    const PackedWeights defined(weights, narrow::serial());
     for (std::int64_t i : sampled_rows()) {
-      const Product row(desc, defined.view(), 1, a_f32.as<float>() + i * k, narrow::serial());
+      const auto bytes_of_a = product.args().a_stride *
+                              (desc.a == narrow::Type::f32  ? 8
+                               : desc.a == narrow::Type::s8 ? 2
+                                                            : 1) /
+                              2;
+      const Product row(desc, defined.view(), 1, static_cast<const char*>(product.args().a) + i * bytes_of_a, narrow::serial());
       if (std::memcmp(row.row(0), product.row(i), product.row_bytes()) != 0) return false;
     }
     return true;
@@ -57,6 +67,16 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   const PackedWeights weights(data.grouped_weights(settings.cap()), parallel), weights8(data.weights(settings.cap()), parallel);
   Product product(desc, weights.view(), data.m, data.a_f32.data(), parallel);
   Product product8(desc, weights8.view(), data.m, data.a_f32.data(), parallel);
+  // In whole columns, to s32
+  narrow::GemmDesc integers;
+  integers.cap = settings.cap();
+  integers.a = narrow::Type::s8;
+  const PackedWeights columns(data.column_weights(settings.cap()), parallel);
+  Product w4a8(integers, columns.view(), data.m, data.a.data(), parallel);
+  Product w8a8(integers, weights8.view(), data.m, data.a.data(), parallel);
+  narrow::GemmDesc nibbles = integers;
+  nibbles.a = narrow::Type::s4;
+  Product w4a4(nibbles, columns.view(), data.m, data.a.data(), parallel);
   const onednn::Matmul int8(narrow::Type::u8, narrow::Type::s32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
                             data.b.data());
   const onednn::Matmul fp32(narrow::Type::f32, narrow::Type::f32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
@@ -74,9 +94,15 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   row.onednn_impl = int8.implementation();
   row.fp32_impl = fp32.implementation();
 
-  Series narrow8, one_stream, four_streams;
+  Series narrow8, one_stream, four_streams, integers8, integers48, integers4;
   std::vector<Entrant> entrants = {
       {product.contender(), &row.narrow}, {peak.loop, &row.peak}, {product8.contender(), &narrow8}};
+  const bool also_columns = data.group == 32 && data.k % 2 == 0;  // once for a shape
+  if (also_columns) {
+    entrants.push_back({w8a8.contender(), &integers8});
+    entrants.push_back({w4a8.contender(), &integers48});
+    entrants.push_back({w4a4.contender(), &integers4});
+  }
   if (int8.runnable()) entrants.push_back({int8.contender(), &row.onednn});
   if (fp32.runnable()) entrants.push_back({fp32.contender(), &row.fp32});
   if (data.m <= most_gemv_rows) {
@@ -95,7 +121,7 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
     if (stat(by_reading).median < stat(row.peak).median) row.limit_name = "read";
     row.limit = smaller(row.peak, by_reading);
   }
-  row.exact = data.equals_definition(product, desc);
+  row.exact = data.equals_definition(product, desc, data.grouped_weights(narrow::Tier::generic));
   if (int8.runnable()) row.onednn_exact = data.is_right<std::uint8_t>(int8.c());
 
   Row beside_int8 = row;
@@ -103,14 +129,29 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   beside_int8.onednn.clear();
   beside_int8.base = narrow8;
   beside_int8.base_name = "narrow int8";
-  if (row.read.empty()) return {row, beside_int8};
+  std::vector<Row> rows = {row, beside_int8};
+  if (also_columns) {
+    Row whole = beside_int8;
+    whole.base = integers8;
+    whole.kernel = w4a4.plan().info().kernel;
+    whole.variant = "W4A8 columns, s8 -> s32";
+    whole.narrow = integers48;
+    whole.exact = data.equals_definition(w4a8, integers, data.column_weights(narrow::Tier::generic));
+    rows.push_back(whole);
+    whole.variant = "W4A4 columns, s4 -> s32";
+    whole.narrow = integers4;
+    whole.exact = data.equals_definition(w4a4, nibbles, data.column_weights(narrow::Tier::generic));
+    rows.push_back(whole);
+  }
+  if (row.read.empty()) return rows;
   Row reading = beside_int8;
   reading.variant = "weights read";
   reading.unit = Unit::gbytes;
   reading.narrow = scaled(row.narrow, 1 / macs_of_a_byte);
   reading.base = row.read;
   reading.base_name = "read bandwidth";
-  return {row, beside_int8, reading};
+  rows.push_back(reading);
+  return rows;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Rows of bits in portable code, where speed does not matter, and what their sizes follow from. include/narrow/types.h has the
-// layout.
+// Rows of elements smaller than a byte in portable code, where speed does not matter, and what sizes follow from them.
+// include/narrow/types.h has the layouts.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,12 @@ constexpr std::int64_t elements_of(Type type, std::int64_t k) { return type == T
 
 /// Bytes of a panel for so many k of the kernel's.
 constexpr std::int64_t bytes_of_panel(const Geometry& g, std::int64_t k) { return k * g.nr * g.b_bits / 8; }
+constexpr bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f16; }
+constexpr bool is_4bit(Type t) { return t == Type::s4 || t == Type::u4; }
+/// Bytes of so many elements, counted as elements_of does.
+constexpr std::int64_t bytes_of(Type type, std::int64_t elements) {
+  return is_4bit(type) ? (elements + 1) / 2 : elements * static_cast<std::int64_t>(size_of(type));
+}
 
 /// Whether the bits from k to the end of the last word are 0 in each of `rows` rows.
 inline bool padding_is_zero(const void* bits, std::int64_t stride, std::int64_t rows, std::int64_t k) {

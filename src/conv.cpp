@@ -220,7 +220,7 @@ struct ConvAccess {
     item.a_scale = args.a_scale;
     item.residual = args.residual;
     item.residual_stride = args.residual_stride;
-    multiply(p, blocking(p, item.m, parallel.for_each ? parallel.threads : 1), &item, 1, rest,
+    multiply({&p}, blocking(p, item.m, parallel.for_each ? parallel.threads : 1), &item, 1, rest,
              static_cast<std::size_t>(end - rest), parallel);
     if (d.pool.h) pool_bits(d.pool, {images, c.conv_h_, c.conv_w_, p.n, to_pool, item.c_stride}, args.c, args.c_stride, few);
   }

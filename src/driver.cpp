@@ -160,10 +160,12 @@ void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std:
 void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::int64_t count, const Packed& packed,
                std::int64_t to) {
   const Geometry& g = p.kernel->geometry;
-  const bool quantized = g.a != Type::b1 && (p.a == Type::f32 || p.a == Type::bf16 || p.a == Type::f16);
-  p.kernel->pack_a({.src = static_cast<const char*>(item.a) + row * item.a_stride * static_cast<std::int64_t>(size_of(p.a)),
+  const bool quantized = g.a != Type::b1 && is_float(p.a);
+  const char* src = static_cast<const char*>(item.a) + bytes_of(p.a, row * item.a_stride);
+  if (p.permutation) src = gather_rows(p, src, item.a_stride, count, packed.gathered + to * bytes_of(p.a, p.k));
+  p.kernel->pack_a({.src = src,
                     .src_type = p.a,
-                    .stride = item.a_stride,
+                    .stride = p.permutation ? p.k : item.a_stride,
                     .rows = static_cast<int>(count),
                     .k = p.k,
                     .k_padded = p.packed_row_bytes / static_cast<std::int64_t>(size_of(g.a)),
@@ -221,9 +223,9 @@ struct Slab {
 class Call {
  public:
   /// `packed` has room for what `reading` packs: the rows of a slab, or the tail, which is there already.
-  Call(const Product& p, const GemmArgs* items, const Blocking& b, const Parallel& parallel, Reading reading,
+  Call(const Products& products, const GemmArgs* items, const Blocking& b, const Parallel& parallel, Reading reading,
        const Packed& packed)
-      : p_(p), items_(items), b_(b), parallel_(parallel), reading_(reading), packed_(packed) {
+      : products_(products), p_(products[0]), items_(items), b_(b), parallel_(parallel), reading_(reading), packed_(packed) {
     parallel_.threads = b.threads;
   }
 
@@ -243,7 +245,7 @@ class Call {
         unit.k = slice * b_.slice_k;
         unit.k_count = std::min(b_.slice_k, p_.k_padded - unit.k);
         if (b_.slices > 1) unit.partial = packed_.partial + (slice * items_[i].m + row) * padded_n(p_);
-        compute(p_, items_[i], rows_of(i, row, in_slab), unit, b_.strip_panels, unit.partial ? unit.k_count : b_.kc);
+        compute(products_[i], items_[i], rows_of(i, row, in_slab), unit, b_.strip_panels, unit.partial ? unit.k_count : b_.kc);
       });
     });
     if (b_.slices > 1) reduce_slices(slab);
@@ -278,7 +280,7 @@ class Call {
     const std::int64_t piece_rows = b_.threads > 1 ? round_up(8, group) : round_up(slab.rows, group);
     claim(parallel_, count_blocks(slab, piece_rows), [&](int, std::int64_t piece) {
       with_block(slab, piece_rows, piece, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
-        pack_rows(p_, items_[i], row, count, packed_, in_slab);
+        pack_rows(products_[i], items_[i], row, count, packed_, in_slab);
       });
     });
   }
@@ -296,7 +298,8 @@ class Call {
     });
   }
 
-  const Product& p_;
+  const Products products_;
+  const Product& p_;  // what they all have in common
   const GemmArgs* items_;
   const Blocking& b_;
   Parallel parallel_;
@@ -343,6 +346,11 @@ std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) n
          partial_bytes(p, b, m);
 }
 
+std::size_t bytes_for_any_rows(const Product& p, std::int64_t m, int threads) noexcept {
+  const std::int64_t rows = std::min(m, (p.whole_rows + max_tile_rows) * std::max(threads, 1));
+  return m <= 0 || p.n == 0 ? 0 : line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(rows);
+}
+
 bool is_whole(const Product& p, const GemmArgs& item) noexcept {
   return item.m > 0 && p.n > 0 && item.m <= (p.kc == p.k_padded ? p.whole_rows : streaming_rows);
 }
@@ -368,14 +376,24 @@ void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexc
   compute(p, item, rows, everything, strip_panels, p.k_padded);
 }
 
-void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, int count, void* scratch, std::size_t bytes,
-              const Parallel& parallel) noexcept {
+bool alike(const Product& a, const Product& b) noexcept {
+  const Groups &g = a.groups, &h = b.groups;
+  return a.kernel == b.kernel && a.k == b.k && a.n == b.n && a.a == b.a && a.dynamic == b.dynamic && a.spec.c == b.spec.c &&
+         a.spec.residual == b.spec.residual && a.spec.row_scale == b.spec.row_scale &&
+         a.spec.row_zero_point == b.spec.row_zero_point && a.row_sums == b.row_sums && a.must_pack == b.must_pack &&
+         !a.permutation == !b.permutation && g.count == h.count && g.size == h.size && g.row_scales == h.row_scales &&
+         g.sum_factor == h.sum_factor;
+}
+
+void multiply(const Products& products, const Blocking& largest, const GemmArgs* items, int count, void* scratch,
+              std::size_t bytes, const Parallel& parallel) noexcept {
+  const Product& p = products[0];
   std::int64_t total = 0;
   for (int i = 0; i < count; ++i) total += items[i].m;
   if (total == 0 || p.n == 0) return;
   // A batch is cut up for its largest item; with several items there is enough to share out without slicing k.
   Blocking b = largest;
-  if (count > 1) {
+  if (count > 1 || products.stride != 0) {
     const Blocking whole = blocking(p, total, parallel.threads);
     b.threads = whole.threads;
     b.slab_rows = whole.slab_rows;
@@ -399,7 +417,7 @@ void multiply(const Product& p, const Blocking& largest, const GemmArgs* items, 
     packed = Packed::carve(p, how == Reading::packed ? slab_rows : tail, at);
     if (tail > 0) pack_rows(p, *items, total - tail, tail, packed, 0);
   }
-  const Call call(p, items, b, parallel, how, packed);
+  const Call call(products, items, b, parallel, how, packed);
   Slab slab{items, 0, 0, 0};
   for (std::int64_t done = 0; done < total; done += slab.rows) {
     slab.rows = std::min(slab_rows, total - done);

@@ -14,6 +14,7 @@ struct Product {
   EpilogueSpec spec;
   ColumnSource columns;  ///< at column 0
   const char* panels;
+  const std::int32_t* permutation;  ///< [k] of A as the panels have it; null: A's own order
   std::ptrdiff_t panel_stride;
   std::int64_t real_k;          ///< of values
   std::int64_t k, k_padded, n;  ///< elements of a row of A: as given, and of the kernel's type with padding
@@ -42,11 +43,17 @@ struct Product {
 /// What the plan leaves to compute for itself once the rest of `product` is set.
 void complete(Product* product) noexcept;
 
+/// Whether two products can be items of one batch, with A packed alike.
+bool alike(const Product& a, const Product& b) noexcept;
+
 /// How a product of m rows is cut up.
 Blocking blocking(const Product& product, std::int64_t m, int threads) noexcept;
 
 /// Bytes of scratch for a product of m rows that is cut up like this.
 std::size_t scratch_bytes(const Product& product, const Blocking& blocking, std::int64_t m) noexcept;
+
+/// Bytes of scratch for items of so many rows in all, however they are shared out: k is not sliced then.
+std::size_t bytes_for_any_rows(const Product& product, std::int64_t m, int threads) noexcept;
 
 /// Whether a product is small enough to be a single unit of work on one thread. These have a way of their own, past all
 /// blocking, because what a call costs beside its sums decides the speed of small products.
@@ -55,8 +62,18 @@ bool is_whole(const Product& product, const GemmArgs& item) noexcept;
 std::size_t whole_scratch_bytes(const Product& product, std::int64_t m) noexcept;
 void multiply_whole(const Product& product, const GemmArgs& item, void* scratch) noexcept;
 
+/// The products of items: one for all of them, or one for each, alike in all but where their columns' values and panels are.
+struct Products {
+  const Product* first;
+  std::ptrdiff_t stride = 0;  ///< bytes from one to the next; 0: one for all
+
+  const Product& operator[](int item) const {
+    return *reinterpret_cast<const Product*>(reinterpret_cast<const char*>(first) + item * stride);
+  }
+};
+
 /// Computes checked products. `blocking` is that of the largest item, `scratch` holds at least its scratch_bytes.
-void multiply(const Product& product, const Blocking& blocking, const GemmArgs* items, int count, void* scratch,
+void multiply(const Products& products, const Blocking& blocking, const GemmArgs* items, int count, void* scratch,
               std::size_t bytes, const Parallel& parallel) noexcept;
 
 }  // namespace narrow

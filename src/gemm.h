@@ -17,4 +17,9 @@ struct GemmAccess {
   static Status plan(const GemmDesc& desc, const Weights& weights, const Kernel& kernel, Gemm* out);
 };
 
+/// Whether a description is right and goes with the weights; whether an item of a planned product is; what of that is not about A.
+Status check_plan(const GemmDesc& desc, const Weights& weights, const Kernel& kernel) noexcept;
+Status check_item(const GemmDesc& desc, std::int64_t n, const Product& product, const GemmArgs& item) noexcept;
+Status check_output(const GemmDesc& desc, std::int64_t n, const Product& product, const GemmArgs& item) noexcept;
+
 }  // namespace narrow

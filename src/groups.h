@@ -1,8 +1,8 @@
-// Weights with groups of k: what their panels look like, and how raw weights become such panels.
+// Weights with groups of k, or of 4 bits: what their panels look like, and how raw weights become such panels.
 #pragma once
 
 #include "narrow/weights.h"
-#include "src/kernel.h"
+#include "src/bits.h"
 
 namespace narrow {
 
@@ -28,7 +28,12 @@ std::int64_t group_panel_bytes(const GroupFormat& format, Type b, const Geometry
 Status check_groups(const WeightsDesc& desc) noexcept;
 Status check_group_values(const WeightsDesc& desc) noexcept;
 
-/// Columns [column, column + nr) of checked weights -> one panel; columns beyond n become zeros.
-void pack_group_panel(const WeightsDesc& desc, const Geometry& geometry, std::int64_t column, char* panel) noexcept;
+/// Columns [column, column + nr) of checked weights -> one panel; columns beyond n become zeros. False where a float that is to
+/// be quantized is not finite.
+bool pack_group_panel(const WeightsDesc& desc, const Geometry& geometry, std::int64_t column, char* panel) noexcept;
+/// Likewise without groups, for nibbles and for floats: also the sums of the stored values, and of floats the scales and the
+/// zero points (those only where the pointer is not null).
+bool pack_column_panel(const WeightsDesc& desc, const Kernel& kernel, std::int64_t column, char* panel, std::int32_t* sums,
+                       float* scales, std::int32_t* zero_points) noexcept;
 
 }  // namespace narrow

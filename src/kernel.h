@@ -20,6 +20,10 @@
 //
 // so one vector load brings kr values of each of several columns, and the matching kr values of a row are broadcast.
 //
+// Values of 4 bits lie in pairs of half steps: a step of kr = 8 is nr bytes of four, the low nibbles the k 0..3 of a column and the
+// high ones its k 4..7, so that a shift and two ands make of it two steps as above. They are unsigned; s4 is kept as
+// value + 8, with the zero point 8. (Grouped kernels count these half steps as steps.)
+//
 // Bits (Type::b1) are moved by the byte: wherever k, kr, k_unit or an element is spoken of, it is bytes of eight bits each. The
 // sum of products of +1 and -1 is k - 2 * popcount(a xor b), k in bits. Padding is zero in A as in B, so the xor of it
 // vanishes; a kernel's sums are init - 2 * popcount, and init brings k (EpilogueSpec::offset).
@@ -105,14 +109,14 @@ struct Geometry {
   int max_panels;                 ///< widest tile, in panels
   int max_rows[max_tile_panels];  ///< tallest tile for each width
   int b_offset = 0;               ///< grouped kernels: added to s8 weights as they are packed
-  int b_bits = 8;                 ///< of packed B for each k; 1 where b is bits and a is not
+  int b_bits = 8;                 ///< of packed B for each k: 8; 4, see above; 1 where b is bits and a is not
 };
 
 /// A -> packed rows. The value stored for an integer a is a + offset (see a_offset); for a float a it is quantized per row
 /// first. Padding beyond k is stored as zeros.
 struct PackAArgs {
   const void* src;
-  Type src_type;     ///< u8, s8, f32, bf16, f16, b1
+  Type src_type;     ///< u8, s8, u4, s4, f32, bf16, f16, b1
   ptrdiff_t stride;  ///< elements
   int rows;
   ptrdiff_t k, k_padded;  ///< elements of the source, and of the kernel's type
@@ -129,10 +133,11 @@ struct PackAArgs {
   const float* group_scale = nullptr;  ///< [rows][groups->count], for integer sources with such scales
 };
 
-/// What pack_a adds to integers of type `src` when the kernel's element type is `packed`: u8 kernels read s8 as a + 128,
-/// s8 kernels read u8 as a - 128, s16 kernels take both as they are. The driver moves the zero point along.
+/// What pack_a adds to integers of type `src` when the kernel's element type is `packed`: u8 kernels read s8 and s4 as a + 128,
+/// s8 kernels read u8 as a - 128, s16 kernels take all as they are. The driver moves the zero point along.
 constexpr int a_offset(Type src, Type packed) {
-  return src == Type::s8 && packed == Type::u8 ? 128 : src == Type::u8 && packed == Type::s8 ? -128 : 0;
+  const bool is_signed = src == Type::s8 || src == Type::s4;
+  return is_signed && packed == Type::u8 ? 128 : src == Type::u8 && packed == Type::s8 ? -128 : 0;
 }
 
 /// Columns [0, cols) of B -> panels.
@@ -272,6 +277,14 @@ KernelTable avx512_binary_kernels();
 KernelTable avx512vnni_binary_kernels();
 KernelTable neon_binary_kernels();
 KernelTable neon_dotprod_binary_kernels();
+// Kernels for weights of 4 bits.
+KernelTable generic_int4_kernels();
+KernelTable avx2_int4_kernels();
+KernelTable avxvnni_int4_kernels();
+KernelTable avx512_int4_kernels();
+KernelTable avx512vnni_int4_kernels();
+KernelTable neon_int4_kernels();
+KernelTable neon_dotprod_int4_kernels();
 // Kernels for weights with groups of k.
 KernelTable generic_group_kernels();
 KernelTable avx2_group_kernels();

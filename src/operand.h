@@ -1,6 +1,7 @@
 // Rows of A on their way to the tiles: read in place where a kernel can, else packed into scratch.
 #pragma once
 
+#include "src/bits.h"
 #include "src/driver.h"
 
 namespace narrow {
@@ -39,11 +40,14 @@ struct Packed {
   float* scale;
   std::int32_t* zero_point;
   std::int32_t* row_sum;
+  char* gathered;  ///< rows of A as they were given, in the order of k that the panels have
   std::int32_t* partial;  ///< [slices][rows][n padded to panels], where k is sliced
 
-  static std::size_t bytes_per_row(const Product& p) { return static_cast<std::size_t>(p.packed_row_bytes) + 3 * 4; }
-  static std::size_t slack(const Product& p) {  // alignment of five sections, and a partner for an odd last row
-    return 5 * line + static_cast<std::size_t>(p.packed_row_bytes) * (p.kernel->geometry.row_group - 1);
+  static std::size_t bytes_per_row(const Product& p) {
+    return static_cast<std::size_t>(p.packed_row_bytes + (p.permutation ? bytes_of(p.a, p.k) : 0)) + 3 * 4;
+  }
+  static std::size_t slack(const Product& p) {  // alignment of six sections, and a partner for an odd last row
+    return 6 * line + static_cast<std::size_t>(p.packed_row_bytes) * (p.kernel->geometry.row_group - 1);
   }
   /// `at` is aligned to a cache line.
   static Packed carve(const Product& p, std::int64_t rows, char* at) {
@@ -57,6 +61,7 @@ struct Packed {
     s.scale = reinterpret_cast<float*>(take(4 * rows));
     s.zero_point = reinterpret_cast<std::int32_t*>(take(4 * rows));
     s.row_sum = reinterpret_cast<std::int32_t*>(take(4 * rows));
+    s.gathered = take(p.permutation ? bytes_of(p.a, p.k) * rows : 0);
     s.partial = reinterpret_cast<std::int32_t*>(at);
     return s;
   }
@@ -88,6 +93,23 @@ struct Rows {
 template <class T>
 const T* offset(const T* p, std::int64_t by) {
   return p ? p + by : nullptr;
+}
+
+/// Rows in the order of k that the panels have.
+inline const char* gather_rows(const Product& p, const char* a, std::int64_t stride, std::int64_t rows, char* out) {
+  const auto gather = [&](auto element) {
+    using T = decltype(element);
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t k = 0; k < p.k; ++k)
+        reinterpret_cast<T*>(out)[i * p.k + k] = reinterpret_cast<const T*>(a)[i * stride + p.permutation[k]];
+  };
+  if (size_of(p.a) == 4)
+    gather(std::uint32_t{});
+  else if (size_of(p.a) == 2)
+    gather(std::uint16_t{});
+  else
+    gather(std::uint8_t{});
+  return out;
 }
 
 inline Rows in_place(const Product& p, const GemmArgs& item) {

@@ -8,6 +8,7 @@
 #include "src/bits.h"
 #include "src/claim.h"
 #include "src/hash.h"
+#include "src/raw.h"
 #include "src/registry.h"
 
 namespace narrow {
@@ -28,7 +29,8 @@ BlobSections layout(const BlobHeader& h) {
     return present ? round_up(4 * (per_column ? padded_columns(h) : 1), line) : 0;
   };
   BlobSections s;
-  s.sums = sizeof(BlobHeader);
+  s.permutation = sizeof(BlobHeader);
+  s.sums = s.permutation + (h.permuted ? round_up(4 * static_cast<std::size_t>(h.k), line) : 0);
   s.scales = s.sums + values(h.group_size == 0, true);
   s.zero_points = s.scales + values(true, h.scale_per == static_cast<std::uint8_t>(Per::column));
   s.panels = s.zero_points + values(h.has_zero_point, h.zero_point_per == static_cast<std::uint8_t>(Per::column));
@@ -54,12 +56,10 @@ std::size_t panel_stride(const BlobHeader& h, const Geometry& g) {
 std::uint64_t panel_hash(const char* blob, const BlobHeader& h, const BlobSections& s, std::int64_t panel) {
   return mix(hash(blob + s.panels + panel * h.panel_stride, h.panel_stride, static_cast<std::uint64_t>(panel)));
 }
-std::uint64_t columns_hash(const char* blob, const BlobSections& s) { return hash(blob + s.sums, s.panels - s.sums, ~0ull); }
+std::uint64_t columns_hash(const char* blob, const BlobSections& s) {
+  return hash(blob + s.permutation, s.panels - s.permutation, ~0ull);
+}
 std::uint64_t header_hash(const BlobHeader& h) { return hash(&h, offsetof(BlobHeader, header_hash), 0); }
-
-/// Elements of a row of the raw weights, in either order.
-std::int64_t row_elements(const WeightsDesc& d) { return d.order == Order::nk ? elements_of(d.type, d.k) : d.n; }
-std::int64_t stride_of(const WeightsDesc& d) { return d.stride ? d.stride : row_elements(d); }
 
 Status kernel_for(const WeightsDesc& d, const Kernel** kernel) {
   const bool bits = d.type == Type::b1 && d.operand == Type::b1;
@@ -79,68 +79,39 @@ BlobHeader header_of(const WeightsDesc& d, const Kernel& kernel) {
   h.k = d.k;
   h.n = d.n;
   if (d.groups.size == 0) {
-    h.scale_per = static_cast<std::uint8_t>(d.scale ? d.scale_per : Per::tensor);
-    h.zero_point_per = static_cast<std::uint8_t>(d.zero_point_per);
-    h.has_zero_point = d.zero_point != nullptr;
+    const bool quantized = d.data_type != Type::none;
+    const Per zero_points = quantized && d.type == Type::u4 ? Per::column : quantized || !d.zero_point ? Per::tensor : d.zero_point_per;
+    h.scale_per = static_cast<std::uint8_t>(quantized ? Per::column : d.scale ? d.scale_per : Per::tensor);
+    h.zero_point_per = static_cast<std::uint8_t>(zero_points);
+    h.has_zero_point = is_4bit(d.type) || (d.zero_point && !quantized);
   } else {
     const GroupFormat format = group_format(d);
     h.group_size = format.size;
     h.group_scale = static_cast<std::uint8_t>(format.scale);
     h.group_zero_points = static_cast<std::uint8_t>(format.zero_points);
   }
+  h.permuted = d.permutation != nullptr;
   h.panel_stride = panel_stride(h, kernel.geometry);
   h.bytes = layout(h).end;
   return h;
 }
 
-bool valid(Per per) { return per == Per::tensor || per == Per::column; }
-
-Status check(const WeightsDesc& d) {
-  auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
-  const bool is_4bit = d.type == Type::s4 || d.type == Type::u4;
-  if (d.type != Type::s8 && d.type != Type::b1 && !is_4bit)
-    return {Code::unsupported, "weights: type must be s8, s4, u4 or b1"};
-  if (is_4bit && d.groups.size == 0) return {Code::unsupported, "weights: s4 and u4 come with groups"};
-  if (d.type == Type::b1 && d.operand != Type::b1 && d.operand != Type::s8)
-    return {Code::unsupported, "weights: what bits are multiplied with is b1 or s8"};
-  if (d.type == Type::b1 && d.groups.size != 0) return {Code::unsupported, "weights: bits have no groups"};
-  if (d.k < 0 || d.n < 0) return bad("weights: negative k or n");
-  if (d.n > n_limit) return {Code::unsupported, "weights: n above 2^31 - 1"};
-  if (d.k > k_limit) return {Code::overflow, "weights: k above 2^24 - 1"};
-  if (d.order != Order::nk && d.order != Order::kn) return bad("weights: order is neither nk nor kn");
-  if (d.type == Type::b1 && d.order != Order::nk) return {Code::unsupported, "weights: bits come in the order nk"};
-  if (d.type == Type::b1 && d.zero_point) return {Code::unsupported, "weights: bits have no zero points"};
-  if (d.stride != 0 && d.stride < row_elements(d)) return bad("weights: stride shorter than a row");
-  if (d.groups.size != 0) return check_groups(d);
-  if (!valid(d.scale_per) || !valid(d.zero_point_per))
-    return bad("weights: scales and zero points are per tensor or per column");
-  return {};
-}
-
-Status check_values(const WeightsDesc& d) {
-  auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
-  if (!d.data && d.k > 0 && d.n > 0) return bad("weights: data is null");
-  if (d.groups.size != 0) return check_group_values(d);
-  if (d.scale)
-    for (std::int64_t j = 0, count = d.scale_per == Per::column ? d.n : 1; j < count; ++j)
-      if (!std::isfinite(d.scale[j])) return bad("weights: a scale is not finite");
-  if (d.zero_point)
-    for (std::int64_t j = 0, count = d.zero_point_per == Per::column ? d.n : 1; j < count; ++j)
-      if (d.zero_point[j] < -128 || d.zero_point[j] > 127) return bad("weights: a zero point is outside -128..127");
-  if (d.type == Type::b1 && !padding_is_zero(d.data, stride_of(d), d.n, d.k)) return bad("weights: a bit beyond k is not 0");
-  return {};
-}
-
+/// As given; what is packed for 4 bits is in terms of 0..15.
 std::int32_t zero_point(const WeightsDesc& d, std::int64_t column) {
-  return d.zero_point ? d.zero_point[d.zero_point_per == Per::column ? column : 0] : 0;
+  if (d.data_type == Type::none && d.zero_point) return d.zero_point[d.zero_point_per == Per::column ? column : 0];
+  return d.type == Type::u4 ? 8 : 0;
+}
+std::int32_t packed_zero_point(const WeightsDesc& d, std::int64_t column) {
+  return zero_point(d, column) + (d.type == Type::s4 ? 8 : 0);
 }
 
 /// The largest sum over k of |b - zero_point| of any column in [begin, end). Only a long k needs the values themselves: below
 /// this length no product of any types can overflow. With groups, of any group's sum.
 std::int64_t sum_bound(const WeightsDesc& d, std::int64_t begin, std::int64_t end) {
   if (d.type == Type::b1) return d.k;
-  if (d.groups.size != 0) return std::min(d.k, d.groups.size) * (d.type == Type::s8 ? 255 : 15);
-  if (d.k <= max_k(Type::u8, Type::s8, true)) return d.k * (d.zero_point ? 255 : 128);
+  if (d.groups.size != 0) return std::min(d.k, d.groups.size) * (d.type == Type::s8 ? 255 : 16);
+  if (is_4bit(d.type)) return d.k * 15;
+  if (d.k <= max_k(Type::u8, Type::s8, true) || d.data_type != Type::none) return d.k * (d.zero_point ? 255 : 128);
   const auto* data = static_cast<const std::int8_t*>(d.data);
   const std::int64_t stride = stride_of(d);
   std::int64_t bound = 0;
@@ -157,91 +128,147 @@ std::int64_t sum_bound(const WeightsDesc& d, std::int64_t begin, std::int64_t en
 
 std::int64_t max_k(Type a, Type b, bool zero_points) noexcept {
   if (a == Type::b1 && b == Type::b1) return std::numeric_limits<std::int32_t>::max();
-  if ((a != Type::u8 && a != Type::s8) || (b != Type::s8 && b != Type::b1)) return 0;
-  const std::int64_t a_reach = zero_points ? 255 : a == Type::u8 ? 255 : 128;
-  const std::int64_t b_reach = b == Type::b1 ? 1 : zero_points ? 255 : 128;
+  const auto reach = [&](Type t) -> std::int64_t {
+    if (t == Type::b1) return 1;
+    if (is_4bit(t)) return zero_points || t == Type::u4 ? 15 : 8;
+    return zero_points || t == Type::u8 ? 255 : 128;
+  };
+  if ((a != Type::u8 && a != Type::s8 && !is_4bit(a)) || (b != Type::s8 && b != Type::b1 && !is_4bit(b))) return 0;
+  const std::int64_t a_reach = reach(a), b_reach = reach(b);
   return std::numeric_limits<std::int32_t>::max() / (a_reach * b_reach);
 }
 
 BlobSections WeightsAccess::sections(const Weights& w) { return layout(header(w)); }
 
-Status WeightsAccess::packed_size(const WeightsDesc& d, const Kernel& kernel, std::size_t* bytes) {
-  if (Status s = check(d); !s.ok()) return s;
+Weights WeightsAccess::view(const void* blob, const BlobHeader& h) {
+  Weights w;
+  w.blob_ = blob;
+  w.bytes_ = h.bytes;
+  w.k_ = h.k;
+  w.n_ = h.n;
+  w.type_ = static_cast<Type>(h.type);
+  w.tier_ = static_cast<Tier>(h.tier);
+  return w;
+}
+
+Status WeightsAccess::packed_size(const WeightsDesc& desc, const Kernel& kernel, std::size_t* bytes) {
+  WeightsDesc d;
+  if (Status s = check_weights(desc, &d); !s.ok()) return s;
   *bytes = header_of(d, kernel).bytes;
   return {};
 }
 
-Status WeightsAccess::pack(const WeightsDesc& d, const Kernel& kernel, void* buffer, std::size_t bytes, Weights* out,
-                           const Parallel& parallel) {
-  std::size_t needed;
-  if (Status s = packed_size(d, kernel, &needed); !s.ok()) return s;
-  if (Status s = check_values(d); !s.ok()) return s;
+Status WeightsAccess::begin(const WeightsDesc& d, const Kernel& kernel, void* buffer, std::size_t bytes, WeightsStream* out) {
   if (!buffer || reinterpret_cast<std::uintptr_t>(buffer) % line != 0)
     return {Code::invalid_argument, "weights: the buffer is null or not aligned to 64 bytes"};
-  if (bytes < needed) return {Code::invalid_argument, "weights: the buffer is smaller than packed_size says"};
-
-  const Geometry& g = kernel.geometry;
-  BlobHeader h = header_of(d, kernel);
-  const bool grouped = h.group_size != 0;
-
-  char* blob = static_cast<char*>(buffer);
+  const BlobHeader h = header_of(d, kernel);
+  if (bytes < h.bytes) return {Code::invalid_argument, "weights: the buffer is smaller than packed_size says"};
   const BlobSections s = layout(h);
+  char* blob = static_cast<char*>(buffer);
   std::memset(blob, 0, s.panels);
-  auto* sums = reinterpret_cast<std::int32_t*>(blob + s.sums);
-  auto* scales = reinterpret_cast<float*>(blob + s.scales);
-  if (d.scale && !grouped)
-    std::memcpy(scales, d.scale, sizeof(float) * (d.scale_per == Per::column ? d.n : 1));
-  else
+  std::memcpy(blob, &h, sizeof h);
+  if (d.permutation) std::memcpy(blob + s.permutation, d.permutation, sizeof(std::int32_t) * static_cast<std::size_t>(d.k));
+  *out = WeightsStream();
+  out->whole_ = d;
+  out->kernel_ = &kernel;
+  out->buffer_ = buffer;
+  return {};
+}
+
+Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, WeightsStream* stream) {
+  if (Status s = check_weight_values(d); !s.ok()) return s;
+  const Kernel& kernel = *static_cast<const Kernel*>(stream->kernel_);
+  const Geometry& g = kernel.geometry;
+  char* blob = static_cast<char*>(stream->buffer_);
+  BlobHeader h;
+  std::memcpy(&h, blob, sizeof h);
+  const BlobSections s = layout(h);
+  const bool grouped = h.group_size != 0, quantized = d.data_type != Type::none, by_column = is_4bit(d.type) || quantized;
+  const std::int64_t at = stream->columns_;  // where the block begins
+
+  auto* sums = reinterpret_cast<std::int32_t*>(blob + s.sums) + at;
+  auto* scales = reinterpret_cast<float*>(blob + s.scales) + (h.scale_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
+  auto* zero_points =
+      reinterpret_cast<std::int32_t*>(blob + s.zero_points) + (h.zero_point_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
+  if (!d.scale || grouped || quantized)
     *scales = 1.0f;
-  if (h.has_zero_point)
-    std::memcpy(blob + s.zero_points, d.zero_point, sizeof(std::int32_t) * (d.zero_point_per == Per::column ? d.n : 1));
+  else
+    std::memcpy(scales, d.scale, sizeof(float) * (d.scale_per == Per::column ? d.n : 1));
+  const bool per_column_zero = h.has_zero_point && h.zero_point_per == static_cast<std::uint8_t>(Per::column);
+  for (std::int64_t j = 0; j < (per_column_zero ? d.n : static_cast<std::int64_t>(h.has_zero_point)); ++j)
+    zero_points[j] = packed_zero_point(d, j);
 
   // Pieces of 64 columns; from [k,n], where these are one cache line of each row and often one of each page, eight times as
   // many.
-  const std::int64_t panels = panel_count(h);
+  const std::int64_t panels = (d.n + g.nr - 1) / g.nr, first_panel = at / g.nr;
   const std::int64_t piece = std::max(1, (d.order == Order::nk ? 64 : 512) / g.nr);
   const std::int64_t stride = stride_of(d);
   const std::int64_t k = elements_of(g.a, d.k), used = panel_bytes(h, g);
   std::atomic<std::uint64_t> body{0};
   std::atomic<std::int64_t> bound{0};
+  std::atomic<bool> finite{true};
   claim(parallel, (panels + piece - 1) / piece, [&](int, std::int64_t i) {
     const std::int64_t first = i * piece, last = std::min(panels, first + piece);
     const std::int64_t begin = first * g.nr, end = std::min(d.n, last * g.nr);
-    if (grouped)
-      for (std::int64_t p = first; p < last; ++p) pack_group_panel(d, g, p * g.nr, blob + s.panels + p * h.panel_stride);
-    else
+    const auto panel = [&](std::int64_t p) { return blob + s.panels + (first_panel + p) * static_cast<std::int64_t>(h.panel_stride); };
+    bool all_finite = true;
+    if (grouped || by_column) {
+      for (std::int64_t p = first; p < last; ++p) {
+        const std::int64_t j = p * g.nr;
+        all_finite &= grouped ? pack_group_panel(d, g, j, panel(p))
+                              : pack_column_panel(d, kernel, j, panel(p), sums + j, scales + j,
+                                                  per_column_zero ? zero_points + j : nullptr);
+      }
+    } else {
       kernel.pack_b({static_cast<const std::int8_t*>(d.data) + (d.order == Order::nk ? begin * stride : begin), d.order, stride,
-                     k, padded_k(k, g), static_cast<int>(end - begin), blob + s.panels + first * h.panel_stride,
+                     k, padded_k(k, g), static_cast<int>(end - begin), panel(first),
                      static_cast<std::ptrdiff_t>(h.panel_stride), sums + begin});
+    }
+    if (!all_finite) finite = false;
     std::uint64_t sum_of_hashes = 0;
     for (std::int64_t p = first; p < last; ++p) {
-      std::memset(blob + s.panels + p * h.panel_stride + used, 0, h.panel_stride - used);
-      sum_of_hashes += panel_hash(blob, h, s, p);
+      std::memset(panel(p) + used, 0, h.panel_stride - used);
+      sum_of_hashes += panel_hash(blob, h, s, first_panel + p);
     }
     for (std::int64_t j = begin; j < end && !grouped; ++j) {
       if (d.type == Type::b1)
         sums[j] = sum_of_bits(static_cast<const char*>(d.data) + j * stride, d.k);
-      else
-        sums[j] -= static_cast<std::int32_t>(d.k * zero_point(d, j));  // modulo 2^32, as all sums are
+      else if (h.has_zero_point)
+        sums[j] -= static_cast<std::int32_t>(d.k * zero_points[per_column_zero ? j : 0]);  // modulo 2^32, as all sums are
     }
     body.fetch_add(sum_of_hashes, std::memory_order_relaxed);
     const std::int64_t mine = sum_bound(d, begin, end);
     for (std::int64_t seen = bound.load(); seen < mine && !bound.compare_exchange_weak(seen, mine);) {
     }
   });
-  h.sum_bound = bound.load();
-  h.body_hash = body.load() + columns_hash(blob, s);
+  if (!finite) return {Code::invalid_argument, "weights: a weight is not finite"};
+  stream->columns_ += d.n;
+  stream->hash_ += body.load();
+  stream->bound_ = std::max(stream->bound_, bound.load());
+  return {};
+}
+
+Status WeightsAccess::finish(const WeightsStream& stream, Weights* out) {
+  char* blob = static_cast<char*>(stream.buffer_);
+  BlobHeader h;
+  std::memcpy(&h, blob, sizeof h);
+  h.sum_bound = stream.bound_;
+  h.body_hash = stream.hash_ + columns_hash(blob, layout(h));
   h.header_hash = header_hash(h);
   std::memcpy(blob, &h, sizeof h);
-  if (out) {
-    out->blob_ = blob;
-    out->bytes_ = needed;
-    out->k_ = d.k;
-    out->n_ = d.n;
-    out->type_ = d.type;
-    out->tier_ = kernel.tier;
-  }
+  if (out) *out = view(blob, h);
   return {};
+}
+
+Status WeightsAccess::pack(const WeightsDesc& desc, const Kernel& kernel, void* buffer, std::size_t bytes, Weights* out,
+                           const Parallel& parallel) {
+  WeightsDesc d;
+  if (Status s = check_weights(desc, &d); !s.ok()) return s;
+  if (Status s = check_weight_values(d); !s.ok()) return s;
+  WeightsStream stream;
+  if (Status s = begin(d, kernel, buffer, bytes, &stream); !s.ok()) return s;
+  if (Status s = add(d, parallel, &stream); !s.ok()) return s;
+  return finish(stream, out);
 }
 
 Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
@@ -258,8 +285,7 @@ Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
   // From here on the header is what some pack wrote, unless somebody forged its hash: everything is checked all the same.
   const auto tier = static_cast<Tier>(h.tier);
   const auto type = static_cast<Type>(h.type);
-  const bool is_4bit = type == Type::s4 || type == Type::u4;
-  if (h.tier >= tier_count || (type != Type::s8 && (h.group_size ? !is_4bit : type != Type::b1)))
+  if (h.tier >= tier_count || (type != Type::s8 && !is_4bit(type) && (h.group_size || type != Type::b1)))
     return bad("weights: unknown tier or type");
   if (h.k < 0 || h.k > k_limit || h.n < 0 || h.n > n_limit || h.nr == 0 || h.nr > max_tile_cols)
     return bad("weights: sizes out of range");
@@ -271,9 +297,10 @@ Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
   if (grouped ? groups.size < 0 || groups.size % 8 != 0 || groups.size > k_limit || h.has_zero_point ||
                     (groups.scale != Type::f32 && groups.scale != Type::bf16 && groups.scale != Type::f16) ||
                     groups.zero_points > ZeroPoints::floats
-              : h.group_scale || h.group_zero_points)
+              : h.group_scale || h.group_zero_points || h.permuted)
     return bad("weights: groups that are none");
   if (h.for_bytes > (type == Type::b1)) return bad("weights: for an operand that is none");
+  if (h.permuted > 1) return bad("weights: the header is damaged");
   for (std::uint8_t byte : h.group_reserved)
     if (byte != 0) return bad("weights: the header is damaged");
   for (std::uint64_t word : h.reserved)
@@ -281,7 +308,7 @@ Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
   if (h.panel_stride > (std::uint64_t{1} << 34) || h.panel_stride % line != 0 ||
       h.panel_stride < static_cast<std::uint64_t>(h.k) * h.nr /
                            (type == Type::b1 ? 8
-                            : is_4bit        ? 2
+                            : is_4bit(type)  ? 2
                                              : 1))
     return bad("weights: panel stride out of range");
   const Kernel* kernel = find_kernel(tier, packed_type(type), sums_of(h), h.layout);
@@ -295,30 +322,65 @@ Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
   std::uint64_t body = columns_hash(p, s);
   for (std::int64_t i = 0; i < panel_count(h); ++i) body += panel_hash(p, h, s, i);
   if (body != h.body_hash) return bad("weights: the values are damaged");
-  out->blob_ = blob;
-  out->bytes_ = s.end;
-  out->k_ = h.k;
-  out->n_ = h.n;
-  out->type_ = type;
-  out->tier_ = tier;
+  for (std::int64_t i = 0; h.permuted && i < h.k; ++i)
+    if (const std::int32_t k = reinterpret_cast<const std::int32_t*>(p + s.permutation)[i]; k < 0 || k >= h.k)
+      return bad("weights: an index of the permutation is outside k");
+  *out = view(blob, h);
   return {};
 }
 
 Status Weights::packed_size(const WeightsDesc& desc, std::size_t* bytes) noexcept {
   if (!bytes) return {Code::invalid_argument, "weights: null pointer"};
-  if (Status s = check(desc); !s.ok()) return s;
+  WeightsDesc d;
+  if (Status s = check_weights(desc, &d); !s.ok()) return s;
   const Kernel* kernel;
-  if (Status s = kernel_for(desc, &kernel); !s.ok()) return s;
+  if (Status s = kernel_for(d, &kernel); !s.ok()) return s;
   return WeightsAccess::packed_size(desc, *kernel, bytes);
 }
 
 Status Weights::pack(const WeightsDesc& desc, void* buffer, std::size_t bytes, Weights* out,
                      const Parallel& parallel) noexcept {
   if (!out) return {Code::invalid_argument, "weights: null pointer"};
-  if (Status s = check(desc); !s.ok()) return s;
+  WeightsDesc d;
+  if (Status s = check_weights(desc, &d); !s.ok()) return s;
   const Kernel* kernel;
-  if (Status s = kernel_for(desc, &kernel); !s.ok()) return s;
+  if (Status s = kernel_for(d, &kernel); !s.ok()) return s;
   return WeightsAccess::pack(desc, *kernel, buffer, bytes, out, parallel);
+}
+
+Status WeightsStream::begin(const WeightsDesc& whole, void* buffer, std::size_t bytes, WeightsStream* out) noexcept {
+  if (!out) return {Code::invalid_argument, "weights: null pointer"};
+  WeightsDesc d;
+  if (Status s = check_weights(whole, &d); !s.ok()) return s;
+  if (d.order != Order::nk) return {Code::unsupported, "weights: blocks of columns come in the order nk"};
+  const Kernel* kernel;
+  if (Status s = kernel_for(d, &kernel); !s.ok()) return s;
+  return WeightsAccess::begin(d, *kernel, buffer, bytes, out);
+}
+
+Status WeightsStream::add(const WeightsDesc& block, const Parallel& parallel) noexcept {
+  auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
+  if (!kernel_) return bad("weights: add before begin");
+  WeightsDesc d;
+  if (Status s = check_weights(block, &d); !s.ok()) return s;
+  BlobHeader h;
+  std::memcpy(&h, buffer_, sizeof h);
+  if (d.n > whole_.n - columns_) return bad("weights: more columns than there are");
+  if (d.n % unit != 0 && d.n != whole_.n - columns_) return bad("weights: a block that is neither a multiple of 64 columns nor the last");
+  WeightsDesc same = d;
+  same.n = h.n;
+  BlobHeader expected = header_of(same, *static_cast<const Kernel*>(kernel_));
+  if (d.layout != whole_.layout || d.data_type != whole_.data_type || std::memcmp(&expected, &h, sizeof h) != 0)
+    return bad("weights: a block of another kind than the whole");
+  return WeightsAccess::add(d, parallel, this);
+}
+
+Status WeightsStream::finish(Weights* out) noexcept {
+  if (!out) return {Code::invalid_argument, "weights: null pointer"};
+  if (!kernel_ || columns_ != whole_.n) return {Code::invalid_argument, "weights: columns are missing"};
+  const Status status = WeightsAccess::finish(*this, out);
+  kernel_ = nullptr;
+  return status;
 }
 
 Status Weights::open(const void* blob, std::size_t bytes, Weights* out) noexcept {

@@ -1,6 +1,7 @@
 // The packed-weights blob, from inside. One little-endian, position-independent piece of memory:
 //
 //   0            BlobHeader (one cache line or two, checksummed on its own)
+//   permutation  int32 [k]             only where the groups are of permuted k
 //   sums         int32 [panels * nr]   sum over k of (b - zero_point); absent where there are groups of k
 //   scales       float [1 or panels * nr]; a 1 where there are groups
 //   zero points  int32 [1 or panels * nr], absent where all are zero, or where there are groups
@@ -11,6 +12,7 @@
 #pragma once
 
 #include "narrow/weights.h"
+#include "src/bits.h"
 #include "src/groups.h"
 
 namespace narrow {
@@ -30,7 +32,8 @@ struct BlobHeader {
   std::int64_t group_size;    ///< 0: no groups, and the two that follow are 0
   std::uint8_t group_scale, group_zero_points;
   std::uint8_t for_bytes;     ///< 1: bits whose A is bytes; else 0
-  std::uint8_t group_reserved[5];
+  std::uint8_t permuted;      ///< 1: groups are of permuted k; else 0
+  std::uint8_t group_reserved[4];
   std::uint64_t header_hash;  ///< of everything above
   std::uint64_t reserved[4];
 };
@@ -38,13 +41,23 @@ static_assert(sizeof(BlobHeader) == 128);
 
 /// Where the sections lie; computed, never trusted from the blob.
 struct BlobSections {
-  std::size_t sums, scales, zero_points, panels, end;
+  std::size_t permutation, sums, scales, zero_points, panels, end;
 };
 
 /// How products with these weights add up.
 inline Sums sums_of(const BlobHeader& h) {
   return h.group_size ? Sums::groups : static_cast<Type>(h.type) == Type::b1 && !h.for_bytes ? Sums::bits : Sums::integers;
 }
+
+inline bool valid(Per per) { return per == Per::tensor || per == Per::column; }
+
+/// Elements of a row of the raw weights, in either order, and from row to row.
+inline std::int64_t row_elements(const WeightsDesc& d) { return d.order == Order::nk ? elements_of(d.type, d.k) : d.n; }
+inline std::int64_t stride_of(const WeightsDesc& d) { return d.stride ? d.stride : row_elements(d); }
+
+/// A description with what its layout implies, checked but for its arrays; and then those.
+Status check_weights(const WeightsDesc& desc, WeightsDesc* out) noexcept;
+Status check_weight_values(const WeightsDesc& desc) noexcept;
 
 struct WeightsAccess {
   static const BlobHeader& header(const Weights& w) { return *static_cast<const BlobHeader*>(w.blob_); }
@@ -56,6 +69,11 @@ struct WeightsAccess {
   /// Packs for a given kernel, dispatched or not (tests pack for all of them).
   static Status pack(const WeightsDesc& desc, const Kernel& kernel, void* buffer, std::size_t bytes, Weights* out,
                      const Parallel& parallel);
+  /// The steps of it. The descriptions are checked, but for the values of what is added.
+  static Status begin(const WeightsDesc& desc, const Kernel& kernel, void* buffer, std::size_t bytes, WeightsStream* out);
+  static Status add(const WeightsDesc& block, const Parallel& parallel, WeightsStream* stream);
+  static Status finish(const WeightsStream& stream, Weights* out);
+  static Weights view(const void* blob, const BlobHeader& header);
   static Status open(const void* blob, std::size_t bytes, Weights* out);
 };
 

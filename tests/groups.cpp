@@ -213,7 +213,6 @@ TEST(GroupArguments, AreChecked) {
   EXPECT_EQ(code(good), Code::ok);
   EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.size = 12; }), invalid);
   EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.size = -8; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.size = 0; }), unsupported);
   EXPECT_EQ(changed([](WeightsDesc& d) { d.type = Type::b1; }), unsupported);
   EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.scale = nullptr; }), invalid);
   EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.scale_type = Type::s8; }), invalid);

@@ -19,14 +19,19 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
-/// C[m,n] = A[m,k] * B[k,n] (dense, B as kn) by oneDNN, without scales; returns the implementation's name.
-template <class A, class C>
-std::string onednn_matmul(const std::vector<A>& a, const std::vector<std::int8_t>& b, std::vector<C>& c, std::int64_t m,
-                          std::int64_t n, std::int64_t k) {
+template <class T>
+memory::data_type onednn_type() {
   using Data = memory::data_type;
-  const memory::desc a_md({m, k}, std::is_same_v<A, std::uint8_t> ? Data::u8 : Data::s8, memory::format_tag::ab);
-  const memory::desc b_md({k, n}, Data::s8, memory::format_tag::ab);
-  const memory::desc c_md({m, n}, std::is_same_v<C, float> ? Data::f32 : Data::s32, memory::format_tag::ab);
+  return std::is_same_v<T, float> ? Data::f32 : std::is_same_v<T, std::uint8_t> ? Data::u8 : std::is_same_v<T, std::int8_t> ? Data::s8 : Data::s32;
+}
+
+/// C[m,n] = A[m,k] * B[k,n] (dense, B as kn) by oneDNN, without scales; returns the implementation's name.
+template <class A, class B, class C>
+std::string onednn_matmul(const std::vector<A>& a, const std::vector<B>& b, std::vector<C>& c, std::int64_t m, std::int64_t n,
+                          std::int64_t k) {
+  const memory::desc a_md({m, k}, onednn_type<A>(), memory::format_tag::ab);
+  const memory::desc b_md({k, n}, onednn_type<B>(), memory::format_tag::ab);
+  const memory::desc c_md({m, n}, onednn_type<C>(), memory::format_tag::ab);
 #if DNNL_VERSION_MAJOR >= 3
   const dnnl::matmul::primitive_desc pd(engine(), a_md, b_md, c_md);
 #else
@@ -34,7 +39,7 @@ std::string onednn_matmul(const std::vector<A>& a, const std::vector<std::int8_t
 #endif
   dnnl::stream stream(engine());
   dnnl::matmul(pd).execute(stream, {{DNNL_ARG_SRC, memory(a_md, engine(), const_cast<A*>(a.data()))},
-                                    {DNNL_ARG_WEIGHTS, memory(b_md, engine(), const_cast<std::int8_t*>(b.data()))},
+                                    {DNNL_ARG_WEIGHTS, memory(b_md, engine(), const_cast<B*>(b.data()))},
                                     {DNNL_ARG_DST, memory(c_md, engine(), c.data())}});
   stream.wait();
   return pd.impl_info_str();
@@ -115,6 +120,69 @@ TEST(OneDnn, U8S8ToS32) { compare_all<std::uint8_t, std::int32_t>(); }
 TEST(OneDnn, S8S8ToS32) { compare_all<std::int8_t, std::int32_t>(); }
 TEST(OneDnn, U8S8ToF32) { compare_all<std::uint8_t, float>(); }
 TEST(OneDnn, S8S8ToF32) { compare_all<std::int8_t, float>(); }
+
+/// Weights of 4 bits with groups, decompressed, in oneDNN's f32 product: as close as the order of its sums lets it come.
+TEST(OneDnn, Int4AsF32) {
+  for (const auto& [m, n, k] : shapes)
+    for (std::int64_t group : {0, 32, 128}) {
+      const std::vector<std::int8_t> a = drawn<std::int8_t>(m * k, Fill::random, 5);
+      const auto row_bytes = (k + 1) / 2;
+      const std::vector<std::uint8_t> nibbles = drawn<std::uint8_t>(n * row_bytes, Fill::random, 6);
+      const std::int64_t size = group != 0 ? group : k, count = (k + size - 1) / size;
+      Rng rng(7);
+      std::vector<float> scale(static_cast<std::size_t>(n * count));
+      std::vector<std::uint8_t> zero_point(scale.size());
+      for (float& s : scale) s = static_cast<float>(rng.real(0.001, 0.02));
+      for (std::uint8_t& z : zero_point) z = static_cast<std::uint8_t>(rng.between(0, 15));
+      const std::vector<std::int32_t> column_zero(zero_point.begin(), zero_point.end());
+
+      std::vector<float> a_f32(a.begin(), a.end()), b(static_cast<std::size_t>(k * n)), magnitude(static_cast<std::size_t>(m * n));
+      for (std::int64_t j = 0; j < n; ++j)
+        for (std::int64_t p = 0; p < k; ++p) {
+          const int q = nibbles[j * row_bytes + p / 2] >> p % 2 * 4 & 15;
+          b[p * n + j] = scale[j * count + p / size] * static_cast<float>(q - zero_point[j * count + p / size]);
+        }
+      for (std::int64_t i = 0; i < m; ++i)
+        for (std::int64_t p = 0; p < k; ++p)
+          for (std::int64_t j = 0; j < n; ++j) magnitude[i * n + j] += std::fabs(a_f32[i * k + p] * b[p * n + j]);
+      std::vector<float> reference(static_cast<std::size_t>(m * n)), c(reference.size());
+      onednn_matmul(a_f32, b, reference, m, n, k);
+
+      WeightsDesc w;
+      w.type = Type::u4;
+      w.k = k;
+      w.n = n;
+      w.data = nibbles.data();
+      w.groups.size = group;
+      if (group != 0) {
+        w.groups.scale = scale.data();
+        w.groups.zero_point = zero_point.data();
+      } else {
+        w.scale = scale.data();
+        w.zero_point = column_zero.data();
+        w.scale_per = w.zero_point_per = Per::column;
+      }
+      std::size_t bytes = 0;
+      ASSERT_TRUE(Weights::packed_size(w, &bytes).ok());
+      Guarded blob(bytes, Weights::alignment);
+      Weights weights;
+      ASSERT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+      GemmDesc d;
+      d.a = Type::s8;
+      d.c = Type::f32;
+      Gemm plan;
+      ASSERT_TRUE(Gemm::plan(d, weights, &plan).ok());
+      GemmArgs args;
+      args.m = m;
+      args.a = a.data();
+      args.a_stride = k;
+      args.c = c.data();
+      args.c_stride = n;
+      ASSERT_TRUE(plan.run(args).ok());
+      for (std::size_t i = 0; i < c.size(); ++i)
+        ASSERT_NEAR(c[i], reference[i], magnitude[i] * static_cast<float>(k + 2) * 0x1p-24f) << i << " group " << group;
+    }
+}
 
 /// oneDNN reads its cap once a process, so this runs in one of its own (below).
 TEST(OneDnn, DISABLED_UnderAvx2) {

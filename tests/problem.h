@@ -124,7 +124,7 @@ class Problem {
     const std::int64_t skip = case_.m - m;
     GemmArgs g;
     g.m = m;
-    g.a = a_.data() + skip * a_stride_ * static_cast<std::int64_t>(size_of(case_.a));
+    g.a = a_.data() + bytes_of(case_.a, skip * a_stride_);
     g.a_stride = a_stride_;
     g.c = c_.data() + skip * c_stride_ * static_cast<std::int64_t>(size_of(case_.c));
     g.c_stride = c_stride_;
@@ -297,7 +297,8 @@ class Problem {
 
   /// About the size of y, so that outputs neither vanish nor all saturate.
   double magnitude() const {
-    const double a = bits() ? (case_.a_scale == Given::none ? 1.0 : 1e-2) : is_float(case_.a) ? 4.0 : 150.0 * (case_.a_scale == Given::none ? 1.0 : 1e-2);
+    const double a_values = bits() ? 1.0 : is_4bit(case_.a) ? 8.0 : 150.0;
+    const double a = is_float(case_.a) && !bits() ? 4.0 : a_values * (case_.a_scale == Given::none ? 1.0 : 1e-2);
     const double b = (case_.b == Type::b1 ? 1.0 : is_4bit(case_.b) ? 5.0 : 75.0) *
                      (case_.b_scale == Given::none && case_.group == 0 ? 1.0 : 1e-2);
     return a * b * std::sqrt(static_cast<double>(case_.k + 1));
@@ -339,7 +340,7 @@ class Problem {
       weights_.scale = b_scale_.as<float>();
     }
     if (case_.b_zero_point != Given::none) {
-      b_zero_point_ = draw_array<std::int32_t>(count(case_.b_zero_point), [&] { return draw_zero_point(Type::s8); });
+      b_zero_point_ = draw_array<std::int32_t>(count(case_.b_zero_point), [&] { return draw_zero_point(case_.b); });
       weights_.zero_point = b_zero_point_.as<std::int32_t>();
     }
   }
@@ -377,8 +378,11 @@ class Problem {
 
   void draw_a() {
     const std::int64_t k = elements_of(case_.a, case_.k);
-    a_stride_ = k + case_.pad;
-    a_ = draw_elements(case_.a, matrix_elements(case_.m, k, a_stride_), case_.a_fill);
+    a_stride_ = is_4bit(case_.a) ? (k + 1) / 2 * 2 + 2 * case_.pad : k + case_.pad;
+    if (is_4bit(case_.a))
+      a_ = draw_elements(Type::u8, matrix_elements(case_.m, (k + 1) / 2, a_stride_ / 2), case_.a_fill);
+    else
+      a_ = draw_elements(case_.a, matrix_elements(case_.m, k, a_stride_), case_.a_fill);
     if (case_.a == Type::b1) clear_padding(a_, case_.m, a_stride_);
     desc_.a = case_.a;
     desc_.dynamic = case_.dynamic;

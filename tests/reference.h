@@ -35,7 +35,9 @@ inline ReferenceRow reference_row(const GemmDesc& d, const WeightsDesc& w, const
     for (std::int64_t g = 0; g < group_count(w); ++g) {
       const std::int64_t first = g * w.groups.size, count = std::min(w.groups.size, k - first);
       std::vector<float> x(static_cast<std::size_t>(count));
-      for (std::int64_t p = 0; p < count; ++p) x[p] = load(args.a, d.a, i * args.a_stride + first + p);
+      for (std::int64_t p = 0; p < count; ++p)
+        x[p] = is_float(d.a) ? load(args.a, d.a, i * args.a_stride + first + p)
+                             : static_cast<float>(integer_at(args.a, d.a, i, args.a_stride, first + p));
       std::vector<std::int32_t> q(x.begin(), x.end());
       float scale = is_float(d.a) ? 0 : args.a_scale[i * group_count(w) + g];
       if (is_float(d.a)) quantize_row(x, Dynamic::symmetric, q, &scale, &row.zero_point);
@@ -54,7 +56,7 @@ inline ReferenceRow reference_row(const GemmDesc& d, const WeightsDesc& w, const
     quantize_row(x, d.dynamic, row.q, &row.scale, &row.zero_point);
   } else {
     for (std::int64_t p = 0; p < k; ++p)
-      row.q[p] = d.a == Type::b1 ? sign(args.a, i * args.a_stride, p) : static_cast<std::int32_t>(load(args.a, d.a, i * args.a_stride + p));
+      row.q[p] = d.a == Type::b1 ? sign(args.a, i * args.a_stride, p) : integer_at(args.a, d.a, i, args.a_stride, p);
     row.scale = d.a_scale_per == Per::row ? args.a_scale[i] : d.a_scale;
     row.zero_point = d.a_zero_point_per == Per::row ? args.a_zero_point[i] : d.a_zero_point;
   }
@@ -63,11 +65,10 @@ inline ReferenceRow reference_row(const GemmDesc& d, const WeightsDesc& w, const
 
 inline std::int32_t weight(const WeightsDesc& w, std::int64_t k, std::int64_t j) {
   if (w.type == Type::b1) return sign(w.data, j * (w.stride != 0 ? w.stride : bit_row_bytes(w.k)), k);
-  const std::int64_t stride = w.stride != 0 ? w.stride : w.order == Order::nk ? w.k : w.n;
-  return static_cast<const std::int8_t*>(w.data)[w.order == Order::nk ? j * stride + k : k * stride + j];
+  return group_weight(w, k, j);
 }
 inline std::int32_t weight_zero_point(const WeightsDesc& w, std::int64_t j) {
-  return w.zero_point == nullptr ? 0 : w.zero_point[w.zero_point_per == Per::column ? j : 0];
+  return w.zero_point == nullptr ? w.type == Type::u4 ? 8 : 0 : w.zero_point[w.zero_point_per == Per::column ? j : 0];
 }
 inline float weight_scale(const WeightsDesc& w, std::int64_t j) {
   return w.scale == nullptr ? 1.0f : w.scale[w.scale_per == Per::column ? j : 0];

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "narrow/gemm.h"
+#include "src/bits.h"
 
 namespace narrow::test {
 
@@ -61,7 +62,6 @@ inline std::uint16_t encode16(float x, Format16 f) {
   return static_cast<std::uint16_t>(sign | field << f.mantissa_bits | (units & (hidden - 1)));
 }
 
-inline bool is_float(Type type) { return type == Type::f32 || type == Type::bf16 || type == Type::f16; }
 
 /// Element i of an array of any type as a float (integers up to 16 bits, so exactly).
 inline float load(const void* data, Type type, std::int64_t i) {

@@ -2,11 +2,10 @@
 #pragma once
 
 #include "narrow/narrow.h"
+#include "src/bits.h"
 #include "tests/reference_quantize.h"
 
 namespace narrow::test {
-
-inline bool is_4bit(Type t) { return t == Type::s4 || t == Type::u4; }
 
 /// Element (row, column) of a matrix whose rows of `stride` elements begin with a byte of their own where elements are nibbles.
 inline std::int32_t integer_at(const void* data, Type type, std::int64_t row, std::int64_t stride, std::int64_t column) {

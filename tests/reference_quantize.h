@@ -10,7 +10,14 @@ namespace narrow::test {
 struct Range {
   std::int32_t lo, hi;
 };
-inline Range range_of(Type type) { return type == Type::u8 ? Range{0, 255} : Range{-128, 127}; }
+inline Range range_of(Type type) {
+  switch (type) {
+    case Type::u8: return {0, 255};
+    case Type::u4: return {0, 15};
+    case Type::s4: return {-8, 7};
+    default: return {-128, 127};
+  }
+}
 
 inline std::int64_t saturate(std::int64_t x, std::int64_t lo, std::int64_t hi) { return std::min(std::max(x, lo), hi); }
 

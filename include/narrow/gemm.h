@@ -29,7 +29,7 @@ enum class Requantize : std::uint8_t {
 /// the output is sum (s32), y (f32, bf16, f16, rounded to nearest even), y requantized (s8, u8) or a comparison of sum (b1). docs/arithmetic.md gives
 /// each step to the last rounding; every tier, thread count and m yields the same bits.
 ///
-/// Weights with groups of k (WeightsDesc::groups) take A as s8 with zero point 0, or floats quantized symmetrically, and give
+/// Weights with groups of k (WeightsDesc::groups) take A as s8, s4 or u4 with zero point 0, or floats quantized symmetrically, and give
 /// every output but s32 and fixed_point, without an s32 bias. With the sum I_g of a group, exact in int32, in the place of
 /// float(sum) stands
 ///   F = 0;  F = fma(float(I_g), b_scale[g,j], F) for g = 0, 1, ...;  I_g = sum over the group of a[i,k] * (b[k,j] - b_zero_point[g,j])
@@ -38,9 +38,10 @@ enum class Requantize : std::uint8_t {
 /// Pointers must outlive the plan. Everything is checked when the plan is made.
 struct GemmDesc {
   // A
-  Type a = Type::u8;                   ///< u8 or s8 as given; f32, bf16 or f16 quantized per row on the way in (and then the
-                                       ///< scales and zero points below are not used). With weights of bits for b1: b1 as
-                                       ///< given, or any of these, which become bits: +1 where a >= its threshold.
+  /// u8, s8, u4 or s4 as given, or f32, bf16, f16 quantized per row on the way in (and then the scales and zero points below are
+  /// not used). Rows of u4 and s4 begin with a byte of their own (an even a_stride), and take no weights with a permutation.
+  /// With weights of bits for b1: b1 as given, or any of u8, s8 and floats, which become bits: +1 where a >= its threshold.
+  Type a = Type::u8;
   Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.
   Per a_scale_per = Per::tensor;       ///< Integer A: tensor (a_scale) or row (GemmArgs::a_scale). With weights in groups also
                                        ///< group: one scale for each row and group; a float A is then quantized group by group.
@@ -129,6 +130,17 @@ class Gemm {
   [[nodiscard]] NARROW_API Status run_strided(const GemmArgs& first, int count, std::int64_t a_batch_stride,
                                               std::int64_t c_batch_stride, std::int64_t residual_batch_stride, void* scratch,
                                               std::size_t scratch_bytes, const Parallel& parallel = serial()) const noexcept;
+
+  /// A grouped product (of a mixture of experts): rows [offsets[i], offsets[i + 1]) of A and C, and of what else `all` has for each
+  /// row, belong to plans[i], which differ in their weights, biases and scales, but neither in shape, types nor kinds of scales.
+  /// Ascending offsets, count + 1 of them, from 0 to all.m at the most; a range may be empty. The rows are computed as each
+  /// plan's run would, to the bit, and shared out over the threads as a whole. Without groups, all weights or none have
+  /// zero points.
+  [[nodiscard]] NARROW_API static Status run_grouped(const Gemm* plans, int count, const std::int64_t* offsets, const GemmArgs& all,
+                                                     void* scratch, std::size_t scratch_bytes,
+                                                     const Parallel& parallel = serial()) noexcept;
+  /// Bytes of scratch that run_grouped needs for up to m rows in all.
+  NARROW_API static std::size_t grouped_scratch_size(const Gemm* plans, int count, std::int64_t m, int threads = 1) noexcept;
 
   NARROW_API GemmInfo info() const noexcept;
 

@@ -22,11 +22,37 @@ struct GroupsDesc {
   Type zero_point_type = Type::u8;
 };
 
+/// How raw weights of 4 and 8 bits lie in memory: a matrix, or as a file format has them, with its arrays for groups. k and n are
+/// multiples of the format's blocks. All but `matrix` have groups, and take neither a stride nor an order.
+enum class Layout : std::uint8_t {
+  /// Rows of `order` and `stride`: [n][k] or [k][n]; of s4 and u4 two in a byte, the low nibble first: [n][k/2] or [k][n/2].
+  matrix = 0,
+  /// ONNX MatMulNBits with 4 bits, u4: data [n][count][size / 2] (the last group padded), scales [n][count], zero points (if any)
+  /// u4 [n][(count + 1) / 2 bytes] or floats [n][count].
+  matmul_nbits = 1,
+  /// Blocks of 32 k of ggml, [n][k / 32]: f16 scale d and 16 bytes with k 0..15 in their low nibbles, 16..31 in the high ones;
+  /// u4, real = d * (q - 8). groups.size is 32 or 0, groups.scale and zero_point are null.
+  ggml_q4_0 = 2,
+  ggml_q4_1 = 3,  ///< f16 d, f16 m, and likewise 16 bytes; u4, real = d * q + m.
+  ggml_q8_0 = 4,  ///< f16 d and 32 s8; real = d * q.
+  /// GPTQ with 4 bits, u4: qweight int32 [k / 8][n] (8 k, the lowest bits first), scales [count][n], zero points (if any) u4, as
+  /// qzeros int32 [count][n / 8] in the same order, one less than the zero point. Act-order: WeightsDesc::permutation.
+  gptq = 5,
+  /// AWQ with 4 bits, u4: qweight int32 [k][n / 8], its nibbles from the lowest bits on being columns 0 2 4 6 1 3 5 7; zero points
+  /// (if any) u4, int32 [count][n / 8], likewise; scales [count][n].
+  awq = 6,
+};
+
+/// How weights that are floats find the range that their integers cover, for each group (or each column).
+enum class Range : std::uint8_t {
+  min_max = 0,  ///< All values.
+  mse = 1,      ///< Of 40 ranges cut down in steps of 1/64, the one with the least sum of squared errors.
+};
+
 /// Raw weights B[k,n] and their quantization: real(k,n) = scale * (b[k,n] - zero_point), with scale and zero point of
 /// the tensor or of column n, or of a group of k of column n.
 struct WeightsDesc {
-  Type type = Type::s8;       ///< s8, the whole range, -128 included; b1, +1 and -1 as bits (see bit_row_bytes); with groups also
-                              ///< s4 and u4.
+  Type type = Type::s8;       ///< s8, the whole range, -128 included; s4; u4; b1, +1 and -1 as bits (see bit_row_bytes).
   Type operand = Type::b1;    ///< b1 weights: what they are multiplied with, b1, or s8: bytes of any kind (see GemmDesc::a).
   std::int64_t k = 0, n = 0;  ///< From 0; an empty B packs, and gives an empty (n = 0) or a zero (k = 0) product.
   Order order = Order::nk;    ///< For b1 only nk.
@@ -36,9 +62,19 @@ struct WeightsDesc {
 
   const float* scale = nullptr;  ///< Finite, 1 or n values; null means 1.
   Per scale_per = Per::tensor;   ///< tensor or column.
-  const std::int32_t* zero_point = nullptr;  ///< -128..127, 1 or n values; null means 0. None for b1.
-  Per zero_point_per = Per::tensor;          ///< tensor or column.
-  GroupsDesc groups;                         ///< With groups, the four above are not used.
+  /// 1 or n values in the range of the type; null means 0 (u4: 8). None for b1.
+  const std::int32_t* zero_point = nullptr;
+  Per zero_point_per = Per::tensor;  ///< tensor or column.
+  GroupsDesc groups;                 ///< With groups, the four above are not used.
+
+  Layout layout = Layout::matrix;
+  /// f32, bf16 or f16: data is a matrix of such, finite, which pack quantizes to s8 or s4 (symmetric) or u4 (with zero points), for
+  /// each group (scales of groups.scale_type) or, without groups, each column. Scales and zero points above are then not used.
+  Type data_type = Type::none;
+  Range range = Range::min_max;
+  /// [k], with groups: group g is made of the k permutation[g * size], permutation[g * size + 1], ... of the data. (Act-order: the
+  /// permutation that sorts g_idx.) A keeps its order; products read it by the permutation.
+  const std::int32_t* permutation = nullptr;
 
   Cap cap;  ///< The panels are laid out for the best available tier under this cap.
 };
@@ -82,9 +118,34 @@ class Weights {
   Tier tier_ = Tier::generic;
 };
 
+/// Packs weights block by block of columns, so that they need never be in memory as a whole before they are packed: begin, add
+/// until all columns are there, finish. The blob is the same as Weights::pack's, byte by byte.
+class WeightsStream {
+ public:
+  /// Blocks have a multiple of so many columns, but for the last.
+  static constexpr std::int64_t unit = 64;
+
+  /// `whole` describes all of the weights; of its arrays, that of the permutation is read, of the others only whether they are null.
+  /// In the order nk (which every layout but gptq and awq has). The buffer is as for Weights::pack.
+  [[nodiscard]] NARROW_API static Status begin(const WeightsDesc& whole, void* buffer, std::size_t bytes,
+                                               WeightsStream* out) noexcept;
+  /// The next block.n columns. `block` differs from `whole` in nothing but n and where its arrays are, each with those columns only.
+  [[nodiscard]] NARROW_API Status add(const WeightsDesc& block, const Parallel& parallel = serial()) noexcept;
+  [[nodiscard]] NARROW_API Status finish(Weights* out) noexcept;
+
+ private:
+  friend struct WeightsAccess;
+  WeightsDesc whole_;
+  const void* kernel_ = nullptr;
+  void* buffer_ = nullptr;
+  std::int64_t columns_ = 0;  ///< added
+  std::uint64_t hash_ = 0;
+  std::int64_t bound_ = 0;
+};
+
 /// The largest k for which every product of full-range operands of these types is exact in int32, zero points included:
-/// a is u8 or s8 (a float A is quantized to one of these) and b is s8 or b1, or both are b1 (0 for other types); `zero_points`
-/// says whether either side has one. Longer k is accepted all the same
+/// a is u8, s8, u4 or s4 (a float A is quantized to one of the first two) and b is s8, u4, s4 or b1, or both are b1 (0 for other
+/// types); `zero_points` says whether either side has one. Longer k is accepted all the same
 /// where the packed values prove that no sum can leave int32 (the largest column sum of |b - zero_point| is kept in the
 /// blob), and refused with Code::overflow elsewhere.
 NARROW_API std::int64_t max_k(Type a, Type b, bool zero_points) noexcept;

@@ -16,7 +16,7 @@ struct Int4 {
   using B = __m512i;
   using Packed = __m512i;
   static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {6}, .b_offset = 0};
+      .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
   static constexpr int in_flight = 4, narrow_steps = 8, unit_steps = 2, unit_bytes = 128;
 
   static NARROW_INLINE A load_a(const char* p) {
@@ -45,7 +45,7 @@ struct Int8 {
   using B = __m512i;
   using Packed = __m512i;
   static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 32, .kr = 2, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {6}, .b_offset = 0};
+      .a = Type::s8, .nr = 32, .kr = 2, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
   static constexpr int in_flight = 4, narrow_steps = 0, unit_steps = 1, unit_bytes = 64;
 
   static NARROW_INLINE A load_a(const char* p) {

@@ -36,7 +36,7 @@ struct Dot {
 
 struct Int4 : Dot {
   static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {6}, .b_offset = 0};
+      .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
   static constexpr int unit_steps = 2, unit_bytes = 128;
 
   static NARROW_INLINE Packed load_b(const char* p) {
@@ -52,7 +52,7 @@ struct Int4 : Dot {
 
 struct Int8 : Dot {
   static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {6}, .b_offset = 128};
+      .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 128};
   static constexpr int unit_steps = 1, unit_bytes = 128;
 
   static NARROW_INLINE Packed load_b(const char* p) { return _mm512_loadu_si512(p); }

@@ -33,7 +33,7 @@ struct Dot {
 
 struct Int4 : Dot {
   static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {4}, .b_offset = 0};
+      .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 0};
   static constexpr int unit_steps = 2, unit_bytes = 64;
 
   template <int step>
@@ -44,7 +44,7 @@ struct Int4 : Dot {
 
 struct Int8 : Dot {
   static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {4}, .b_offset = 128};
+      .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 128};
   static constexpr int unit_steps = 1, unit_bytes = 64;
 
   template <int>

@@ -3,7 +3,8 @@ set(tier_flags -mavx2 -mfma -mf16c -mavxvnni)
 # g++ 12 fills the loops of tiles with register moves unless it schedules before it allocates registers.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND tier_flags -fschedule-insns -fsched-pressure)
-  set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/avxvnni/groups.cpp PROPERTIES COMPILE_OPTIONS -fno-schedule-insns)  # see avx512vnni
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/avxvnni/groups.cpp ${PROJECT_SOURCE_DIR}/kernels/avxvnni/int4.cpp
+                              PROPERTIES COMPILE_OPTIONS -fno-schedule-insns)  # see avx512vnni
 endif()
 set(tier_probe [[
 #include <immintrin.h>

@@ -1,5 +1,6 @@
 // The loop of the kernels for weights with groups of k, for all tiers: one template over an instruction set `Isa`, its tier's
-// vectors `S` (see simd.h), and the number of rows. A tile is one panel wide.
+// vectors `S` (see simd.h), and the number of rows. A panel has all registers to itself; a tile of several takes one after the
+// other, so that what comes before and after it is done once for all of them.
 //
 //   for each group     acc[row][vector] = zero point's share        a broadcast of what pack_a has left with the row
 //     for each k-step    acc += a[row] * b[vector]                  B as unsigned, straight from the nibbles
@@ -49,8 +50,9 @@ NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[
     load(reinterpret_cast<const Bf16*>(p));
 }
 
+/// One panel of a tile, at `b`, whose sums go to `c`; what it asks for meanwhile begins at `next`.
 template <class Isa, class S, int rows>
-void group_tile(const TileArgs& args) {
+NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* next, int32_t* c) {
   using F = typename S::F;
   using I = typename S::I;
   constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
@@ -64,9 +66,10 @@ void group_tile(const TileArgs& args) {
   const Groups groups = *args.groups;
   const ptrdiff_t a_stride = args.a_stride;
   const int scale_bytes = groups.scale == Type::f32 ? 4 : 2;
+  const ptrdiff_t zero_point_bytes = nr * (groups.zero_points == ZeroPoints::integers ? 2
+                                           : groups.zero_points == ZeroPoints::floats ? 4
+                                                                                      : 0);
   const char* a = static_cast<const char*>(args.a);
-  const char* b = static_cast<const char*>(args.b);
-  const char* next = static_cast<const char*>(args.next);
   const ptrdiff_t next_step = args.next_step;
   const char* a_sums = a + groups.a_sums;
   const char* a_scales = a + groups.a_scales;
@@ -181,6 +184,9 @@ void group_tile(const TileArgs& args) {
       settle(std::integral_constant<int, 1>{});
     }
 
+    const char* const after = zero_points + zero_point_bytes;
+    if constexpr (streaming)
+      for (const char* line = scales; line < after; line += 64) __builtin_prefetch(line + prefetch_bytes, 0, 3);
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);
     unroll<rows>([&](auto r) NARROW_LAMBDA {
@@ -190,14 +196,23 @@ void group_tile(const TileArgs& args) {
         sum[r][v] = S::fma(S::to_float(total[r][v]), by, sum[r][v]);
       });
     });
-    b = zero_points + nr * (groups.zero_points == ZeroPoints::integers ? 2 : groups.zero_points == ZeroPoints::floats ? 4 : 0);
+    b = after;
   }
 
+  const ptrdiff_t c_stride = args.c_stride;
   unroll<rows>([&](auto r) NARROW_LAMBDA {
-    unroll<vectors>([&](auto v) NARROW_LAMBDA {
-      S::store(reinterpret_cast<float*>(args.c + r * args.c_stride + v * S::width), sum[r][v]);
-    });
+    unroll<vectors>([&](auto v)
+                        NARROW_LAMBDA { S::store(reinterpret_cast<float*>(c + r * c_stride + v * S::width), sum[r][v]); });
   });
+}
+
+template <class Isa, class S, int rows>
+void group_tile(const TileArgs& args) {
+  constexpr int nr = Isa::geometry.nr;
+  const int panels = args.cols / nr;
+  for (int p = 0; p < panels; ++p)
+    group_panel<Isa, S, rows>(args, static_cast<const char*>(args.b) + p * args.b_stride,
+                              static_cast<const char*>(args.next) + p * args.b_stride, args.c + p * nr);
 }
 
 template <class Isa, class S>
@@ -206,7 +221,8 @@ struct GroupTiles {
 
   constexpr GroupTiles() {
     unroll<max_tile_rows>([&](auto r) {
-      if constexpr (r < Isa::geometry.max_rows[0]) run[0][r] = group_tile<Isa, S, r + 1>;
+      if constexpr (r < Isa::geometry.max_rows[0])
+        for (int p = 0; p < Isa::geometry.max_panels; ++p) run[p][r] = group_tile<Isa, S, r + 1>;
     });
   }
 };

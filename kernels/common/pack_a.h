@@ -134,6 +134,16 @@ NARROW_INLINE void copy(const Source* x, ptrdiff_t count, T* out) {
   for (; j < count; ++j) out[j] = static_cast<T>(x[j] ^ flip);
 }
 
+/// Nibbles as what they stand for (`sign` is 8 where they are signed), plus `add`. x begins with an even element.
+template <class T>
+NARROW_INLINE void copy_nibbles(const uint8_t* x, ptrdiff_t count, int sign, int add, T* out) {
+  for (ptrdiff_t j = 0; j < count / 2; ++j) {
+    out[2 * j] = static_cast<T>(((x[j] & 15) ^ sign) - sign + add);
+    out[2 * j + 1] = static_cast<T>((x[j] >> 4 ^ sign) - sign + add);
+  }
+  if (count % 2) out[count - 1] = static_cast<T>(((x[count / 2] & 15) ^ sign) - sign + add);
+}
+
 template <class S, class T>
 NARROW_INLINE int32_t sum_of(const T* x, ptrdiff_t count) {
   using I = typename S::I;
@@ -179,6 +189,17 @@ void pack_integer_rows(const PackAArgs& args) {
   }
 }
 
+template <class S, Type packed, int row_group, int kr>
+void pack_nibble_rows(const PackAArgs& args) {
+  using T = typename PackedElement<packed>::T;
+  const int sign = args.src_type == Type::s4 ? 8 : 0, add = a_offset(args.src_type, packed);
+  for (int i = 0; i < args.rows; ++i) {
+    const uint8_t* x = static_cast<const uint8_t*>(args.src) + i * args.stride / 2;
+    write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out)
+                                                NARROW_LAMBDA { copy_nibbles(x + first / 2, count, sign, add, out); });
+  }
+}
+
 template <class S, Dynamic dynamic, class Source>
 NARROW_INLINE RowRange finite_range_of(const Source* x, ptrdiff_t k) {
   RowRange range = range_of<S, dynamic, true>(x, k);
@@ -221,6 +242,10 @@ void pack_a(const PackAArgs& args) {
       break;
     case Type::s8:
       pack_integer_rows<S, packed, row_group, kr, int8_t>(args);
+      break;
+    case Type::u4:
+    case Type::s4:
+      pack_nibble_rows<S, packed, row_group, kr>(args);
       break;
     case Type::f32:
       pack_float_rows<S, packed, row_group, kr, float>(args);

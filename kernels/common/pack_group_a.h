@@ -63,6 +63,17 @@ void pack_group_a(const PackAArgs& args) {
             return args.group_scale[i * args.groups->count + g];
           });
     }
+    case Type::u4:
+    case Type::s4: {
+      const int sign = args.src_type == Type::s4 ? 8 : 0;
+      auto from = [&](int i) { return static_cast<const uint8_t*>(args.src) + i * args.stride / 2; };
+      return pack_grouped_rows<S>(
+          args, [&](int i, int8_t* out) NARROW_LAMBDA { copy_nibbles(from(i), args.k, sign, 0, out); },
+          [&](int i, ptrdiff_t g, ptrdiff_t first, ptrdiff_t count, int8_t* out) NARROW_LAMBDA {
+            copy_nibbles(from(i) + first / 2, count, sign, 0, out);
+            return args.group_scale[i * args.groups->count + g];
+          });
+    }
     case Type::f32:
       return pack_grouped_floats<S, float>(args);
     case Type::bf16:

@@ -12,8 +12,8 @@ struct Scalar {
                                         .kr = kr_,
                                         .k_unit = 8,
                                         .row_group = 1,
-                                        .max_panels = 1,
-                                        .max_rows = {mr},
+                                        .max_panels = 2,
+                                        .max_rows = {mr, mr},
                                         .b_offset = b_offset_};
   using Acc = uint32_t;  // modulo 2^32, as the registers of the other tiers
   using A = const char*;

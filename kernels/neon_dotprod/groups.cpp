@@ -25,7 +25,7 @@ struct Dot {
 struct Int4 : Dot {
   using Packed = uint8x16_t;
   static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {6}, .b_offset = 0};
+      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {6, 6, 6, 6}, .b_offset = 0};
   static constexpr int unit_steps = 2, unit_bytes = 32;
 
   static NARROW_INLINE Packed load_b(const char* p) { return vld1q_u8(reinterpret_cast<const uint8_t*>(p)); }
@@ -38,7 +38,7 @@ struct Int4 : Dot {
 struct Int8 : Dot {
   using Packed = int8x16_t;
   static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 1, .max_rows = {6}, .b_offset = 0};
+      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {6, 6, 6, 6}, .b_offset = 0};
   static constexpr int unit_steps = 1, unit_bytes = 32;
 
   static NARROW_INLINE Packed load_b(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }

@@ -1,0 +1,41 @@
+// Weights of 4 bits on AVX-512 VNNI: VPDPBUSD multiplies four nibbles of each of 16 columns, as unsigned, by four s8 of a row.
+//
+// Registers of the 12x32 tile: zmm0-23 sums, 4 for the halves of the panels' step, 1 for the mask, 1 or 2 for broadcasts of A.
+// A step of 48 dots takes 24 cycles on two ports, 26 loads of the 48 that two load ports could do, and 6 operations elsewhere.
+#include "kernels/avx512/simd.h"
+#include "kernels/avx512/vector.h"
+#include "kernels/common/int4_kernel.h"
+
+namespace narrow {
+namespace {
+
+struct Int4 : Vector512 {
+  static constexpr Geometry geometry = {
+      .a = Type::s8, .nr = 16, .kr = 8, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 7, 5}, .b_bits = 4};
+  static constexpr int step_bytes = 64, a_bytes = 8, in_flight = 8;
+  using A = Halves<Vector512>;
+  using B = Halves<Vector512>;
+
+  static NARROW_INLINE A load_a(const char* p) { return {Vector512::load_a(p), Vector512::load_a(p + 4)}; }
+  static NARROW_INLINE B load_b(const char* p) {
+    const __m512i pairs = _mm512_loadu_si512(p), nibble = _mm512_set1_epi8(15);
+    return {_mm512_and_si512(pairs, nibble), _mm512_and_si512(_mm512_srli_epi16(pairs, 4), nibble)};
+  }
+  // As assembly for the reason given in int8.cpp.
+  template <int>
+  static NARROW_INLINE void dot(Acc& acc, const A& a, const B& b) {
+    Acc sum = acc;
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(b.low), "v"(a.low));
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(b.high), "v"(a.high));
+    acc = sum;
+  }
+};
+
+constexpr Kernel rows[] = {
+    int4_kernel<Int4, Simd>("gemm_s8u4_12x32x8_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue)};
+
+}  // namespace
+
+KernelTable avx512vnni_int4_kernels() { return {rows, sizeof rows / sizeof *rows}; }
+
+}  // namespace narrow

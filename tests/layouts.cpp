@@ -1,0 +1,454 @@
+// Raw layouts of files against naive decoders, one value at a time as each format's own description has it; act-order; and
+// packing block by block.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "narrow/narrow.h"
+#include "tests/guarded.h"
+#include "tests/reference_groups.h"
+#include "tests/rng.h"
+#include "tests/tiers.h"
+
+namespace narrow::test {
+namespace {
+
+/// Raw data and what they mean.
+struct Decoded {
+  std::int64_t k, n, size;
+  std::function<int(std::int64_t, std::int64_t)> q, zero_point;    // (k, column), (group, column)
+  std::function<float(std::int64_t, std::int64_t)> scale, offset;  // offset: minus what is added, where not scale * zero_point
+
+  std::int64_t groups() const { return (k + size - 1) / size; }
+};
+
+class Layouts : public TierTest {
+ protected:
+  static constexpr std::int64_t m = 3;
+
+  Guarded bytes(std::size_t count, Edge edge = Edge::back) {
+    std::vector<std::uint8_t> v(count);
+    for (std::uint8_t& x : v) x = static_cast<std::uint8_t>(rng_.next());
+    return guarded_copy(v.data(), v.size(), edge);
+  }
+  Guarded halves(std::size_t count) {
+    std::vector<std::uint16_t> v(count);
+    for (std::uint16_t& x : v) x = half();
+    return guarded_copy(v.data(), v.size());
+  }
+  std::uint16_t half() { return encode16(static_cast<float>(rng_.real(-0.02, 0.02)), f16_format); }
+
+  /// Packs, multiplies rows of s8 and compares with the definition over decoded values. The permutation is A's and the groups'.
+  void check(WeightsDesc w, const Decoded& d) {
+    w.k = d.k;
+    w.n = d.n;
+    w.cap = GetParam();
+    std::size_t size = 0;
+    ASSERT_TRUE(Weights::packed_size(w, &size).ok()) << Weights::packed_size(w, &size).reason;
+    Guarded blob(size, Weights::alignment);
+    Weights weights;
+    ASSERT_TRUE(Weights::pack(w, blob.data(), size, &weights).ok()) << Weights::pack(w, blob.data(), size, &weights).reason;
+    Weights opened;
+    ASSERT_TRUE(Weights::open(blob.data(), size, &opened).ok());
+
+    const Guarded a = bytes(static_cast<std::size_t>(m * d.k));
+    GemmDesc desc;
+    desc.a = Type::s8;
+    desc.c = Type::f32;
+    desc.cap = GetParam();
+    Gemm plan;
+    ASSERT_TRUE(Gemm::plan(desc, opened, &plan).ok());
+    std::vector<float> c(static_cast<std::size_t>(m * d.n));
+    GemmArgs args;
+    args.m = m;
+    args.a = a.data();
+    args.a_stride = d.k;
+    args.c = c.data();
+    args.c_stride = d.n;
+    Guarded scratch(plan.scratch_size(m), Gemm::scratch_alignment);
+    ASSERT_TRUE(plan.run(args, scratch.data(), scratch.size()).ok());
+    ASSERT_TRUE(scratch.margins_intact());
+
+    for (std::int64_t i = 0; i < m; ++i)
+      for (std::int64_t j = 0; j < d.n; ++j) {
+        float sum = 0;
+        for (std::int64_t g = 0; g < d.groups(); ++g) {
+          int total = 0, a_sum = 0;
+          for (std::int64_t p = g * d.size; p < std::min(d.k, (g + 1) * d.size); ++p) {
+            const std::int64_t at = w.permutation != nullptr ? w.permutation[p] : p;
+            const int x = a.as<std::int8_t>()[i * d.k + at];
+            total += x * (d.q(at, j) - (d.offset ? 0 : d.zero_point(g, j)));
+            a_sum += x;
+          }
+          if (d.offset) sum = std::fmaf(static_cast<float>(-a_sum), d.offset(g, j), sum);
+          sum = std::fmaf(static_cast<float>(total), d.scale(g, j), sum);
+        }
+        const float got = c[static_cast<std::size_t>(i * d.n + j)];
+        ASSERT_EQ(to_bits(got), to_bits(sum)) << "row " << i << ", column " << j << ": " << got << " for " << sum;
+      }
+  }
+
+  /// ggml: blocks of 32 k, with `header` bytes before 16 or 32 bytes of values. As in its dequantize_row functions.
+  void check_ggml(Layout layout, int header, std::int64_t n, std::int64_t k, Edge edge) {
+    const std::int64_t block = header + (layout == Layout::ggml_q8_0 ? 32 : 16), blocks = k / 32;
+    std::vector<std::uint8_t> raw(static_cast<std::size_t>(n * blocks * block));
+    for (std::uint8_t& x : raw) x = static_cast<std::uint8_t>(rng_.next());
+    for (std::int64_t b = 0; b < n * blocks; ++b)
+      for (int h = 0; h < header; h += 2) {
+        const std::uint16_t value = half();
+        std::memcpy(&raw[static_cast<std::size_t>(b * block + h)], &value, 2);
+      }
+    const Guarded data = guarded_copy(raw.data(), raw.size(), edge);
+    const auto at = [&](std::int64_t k_, std::int64_t j) { return data.data() + (j * blocks + k_ / 32) * block; };
+    Decoded d{k, n, 32, {}, {}, {}, {}};
+    d.q = [&](std::int64_t k_, std::int64_t j) -> int {
+      const std::uint8_t* qs = at(k_, j) + header;
+      if (layout == Layout::ggml_q8_0) return static_cast<std::int8_t>(qs[k_ % 32]);
+      return k_ % 32 < 16 ? qs[k_ % 32] & 15 : qs[k_ % 32 - 16] >> 4;
+    };
+    d.zero_point = [&](std::int64_t, std::int64_t) { return layout == Layout::ggml_q4_0 ? 8 : 0; };
+    d.scale = [&](std::int64_t g, std::int64_t j) { return load(at(g * 32, j), Type::f16, 0); };
+    if (layout == Layout::ggml_q4_1)
+      d.offset = [&](std::int64_t g, std::int64_t j) { return -load(at(g * 32, j) + 2, Type::f16, 0); };
+    WeightsDesc w;
+    w.type = layout == Layout::ggml_q8_0 ? Type::s8 : Type::u4;
+    w.layout = layout;
+    w.data = data.data();
+    check(w, d);
+  }
+
+  Rng rng_{7};
+};
+NARROW_FOR_EACH_TIER(Layouts);
+
+TEST_P(Layouts, Ggml) {
+  for (const auto& [layout, header] : {std::pair{Layout::ggml_q4_0, 2}, {Layout::ggml_q4_1, 4}, {Layout::ggml_q8_0, 2}})
+    for (std::int64_t n : {1, 37, 70})
+      for (std::int64_t k : {32, 64, 320}) check_ggml(layout, header, n, k, n == 37 ? Edge::front : Edge::back);
+}
+
+TEST_P(Layouts, MatMulNBits) {
+  for (std::int64_t n : {1, 37, 70})
+    for (std::int64_t k : {5, 32, 100, 321})
+      for (std::int64_t size : {16, 32, 128})
+        for (Type zero_type : {Type::none, Type::u4, Type::f16}) {
+          const std::int64_t count = (k + size - 1) / size;
+          const Guarded data = bytes(static_cast<std::size_t>(n * count * size / 2));
+          const Guarded scales = halves(static_cast<std::size_t>(n * count));
+          const Guarded zeros = zero_type == Type::f16 ? halves(static_cast<std::size_t>(n * count))
+                                                       : bytes(static_cast<std::size_t>(n * ((count + 1) / 2)));
+          Decoded d{k, n, size, {}, {}, {}, {}};
+          d.q = [&](std::int64_t p, std::int64_t j) {
+            const std::uint8_t byte = data.data()[(j * count + p / size) * (size / 2) + p % size / 2];
+            return p % 2 == 0 ? byte & 15 : byte >> 4;
+          };
+          d.zero_point = [&](std::int64_t g, std::int64_t j) {
+            if (zero_type == Type::none) return 8;
+            const std::uint8_t byte = zeros.data()[j * ((count + 1) / 2) + g / 2];
+            return g % 2 == 0 ? byte & 15 : byte >> 4;
+          };
+          d.scale = [&](std::int64_t g, std::int64_t j) { return load(scales.data(), Type::f16, j * count + g); };
+          if (zero_type == Type::f16)
+            d.offset = [&](std::int64_t g, std::int64_t j) {
+              return d.scale(g, j) * load(zeros.data(), Type::f16, j * count + g);
+            };
+          WeightsDesc w;
+          w.type = Type::u4;
+          w.layout = Layout::matmul_nbits;
+          w.data = data.data();
+          w.groups = {size, scales.data(), Type::f16, zero_type == Type::none ? nullptr : zeros.data(), zero_type};
+          check(w, d);
+        }
+}
+
+TEST_P(Layouts, Gptq) {
+  for (std::int64_t n : {8, 40, 136})
+    for (std::int64_t k : {8, 64, 328})
+      for (std::int64_t size : {32, 128, 328})
+        for (bool zero_points : {false, true})
+          for (bool act_order : {false, true}) {
+            const std::int64_t count = (k + size - 1) / size;
+            const Guarded data = bytes(static_cast<std::size_t>(k / 8 * n * 4)),
+                          zeros = bytes(static_cast<std::size_t>(count * n / 2));
+            const Guarded scales = halves(static_cast<std::size_t>(count * n));
+            std::vector<std::int32_t> permutation(static_cast<std::size_t>(k));
+            for (std::size_t p = 0; p < permutation.size(); ++p) permutation[p] = static_cast<std::int32_t>(p);
+            for (std::size_t p = permutation.size(); p > 1; --p)
+              std::swap(permutation[p - 1],
+                        permutation[static_cast<std::size_t>(rng_.between(0, static_cast<std::int64_t>(p) - 1))]);
+            const auto word = [](const Guarded& g, std::int64_t at) {
+              std::uint32_t value;
+              std::memcpy(&value, g.data() + 4 * at, 4);
+              return value;
+            };
+            Decoded d{k, n, size, {}, {}, {}, {}};
+            d.q = [&](std::int64_t p, std::int64_t j) {
+              return static_cast<int>(word(data, p / 8 * n + j) >> (4 * (p % 8)) & 15);
+            };
+            d.zero_point = [&](std::int64_t g, std::int64_t j) {
+              return zero_points ? static_cast<int>(word(zeros, (g * n + j) / 8) >> (4 * (j % 8)) & 15) + 1 : 8;
+            };
+            d.scale = [&](std::int64_t g, std::int64_t j) { return load(scales.data(), Type::f16, g * n + j); };
+            WeightsDesc w;
+            w.type = Type::u4;
+            w.layout = Layout::gptq;
+            w.data = data.data();
+            w.groups = {size, scales.data(), Type::f16, zero_points ? zeros.data() : nullptr, Type::u4};
+            if (act_order) w.permutation = permutation.data();
+            check(w, d);
+          }
+}
+
+TEST_P(Layouts, Awq) {
+  const int column_of[8] = {0, 2, 4, 6, 1, 3, 5, 7};  // which column each nibble of a word is
+  for (std::int64_t n : {8, 40, 136})
+    for (std::int64_t k : {1, 64, 321})
+      for (std::int64_t size : {32, 128}) {
+        const std::int64_t count = (k + size - 1) / size;
+        const Guarded data = bytes(static_cast<std::size_t>(k * n / 2)), zeros = bytes(static_cast<std::size_t>(count * n / 2));
+        const Guarded scales = halves(static_cast<std::size_t>(count * n));
+        const auto unpack = [&](const Guarded& g, std::int64_t row, std::int64_t j) {
+          std::uint32_t value;
+          std::memcpy(&value, g.data() + (row * n + j) / 8 * 4, 4);
+          for (int i = 0; i < 8; ++i)
+            if (column_of[i] == j % 8) return static_cast<int>(value >> (4 * i) & 15);
+          return -1;
+        };
+        Decoded d{k, n, size, {}, {}, {}, {}};
+        d.q = [&](std::int64_t p, std::int64_t j) { return unpack(data, p, j); };
+        d.zero_point = [&](std::int64_t g, std::int64_t j) { return unpack(zeros, g, j); };
+        d.scale = [&](std::int64_t g, std::int64_t j) { return load(scales.data(), Type::f16, g * n + j); };
+        WeightsDesc w;
+        w.type = Type::u4;
+        w.layout = Layout::awq;
+        w.data = data.data();
+        w.groups = {size, scales.data(), Type::f16, zeros.data(), Type::u4};
+        check(w, d);
+      }
+}
+
+/// Floats in A with act-order: they are quantized as in their own order, and only then taken in another.
+TEST_P(Layouts, ActOrderOfFloats) {
+  constexpr std::int64_t k = 70, n = 40, size = 32, rows = 5;
+  const Guarded data = bytes(n * k / 2), scales = halves(n * 3);
+  std::int32_t permutation[k];
+  for (int p = 0; p < k; ++p) permutation[p] = p * 27 % k;
+  WeightsDesc w;
+  w.type = Type::s4;
+  w.k = k;
+  w.n = n;
+  w.data = data.data();
+  w.groups = {size, scales.data(), Type::f16};
+  w.cap = GetParam();
+  std::vector<std::uint8_t> moved(n * k / 2);  // the same, with columns of k already in order
+  for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t p = 0; p < k; ++p) {
+      const int v = data.data()[j * k / 2 + permutation[p] / 2] >> permutation[p] % 2 * 4 & 15;
+      moved[static_cast<std::size_t>(j * k / 2 + p / 2)] |= static_cast<std::uint8_t>(v << p % 2 * 4);
+    }
+  for (Type type : {Type::f32, Type::f16}) {
+    const auto element = static_cast<std::int64_t>(size_of(type));
+    std::vector<std::uint8_t> a(static_cast<std::size_t>(rows * k * element)), a_moved = a;
+    for (std::int64_t i = 0; i < rows * k; ++i) store_float(a.data(), type, i, static_cast<float>(rng_.real(-3, 3)));
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t p = 0; p < k; ++p)
+        store_float(a_moved.data(), type, i * k + p, load(a.data(), type, i * k + permutation[p]));
+    std::vector<float> c[2];
+    for (int plain = 0; plain < 2; ++plain) {
+      w.data = plain ? moved.data() : data.data();
+      w.permutation = plain ? nullptr : permutation;
+      std::size_t bytes = 0;
+      ASSERT_TRUE(Weights::packed_size(w, &bytes).ok());
+      Guarded blob(bytes, Weights::alignment);
+      Weights weights;
+      ASSERT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+      GemmDesc desc;
+      desc.a = type;
+      desc.c = Type::f32;
+      desc.cap = GetParam();
+      Gemm plan;
+      ASSERT_TRUE(Gemm::plan(desc, weights, &plan).ok());
+      c[plain].resize(rows * n);
+      GemmArgs args;
+      args.m = rows;
+      args.a = plain ? a_moved.data() : a.data();
+      args.a_stride = k;
+      args.c = c[plain].data();
+      args.c_stride = n;
+      Guarded scratch(plan.scratch_size(rows), Gemm::scratch_alignment);
+      ASSERT_TRUE(plan.run(args, scratch.data(), scratch.size()).ok());
+      ASSERT_TRUE(scratch.margins_intact());
+    }
+    EXPECT_EQ(c[0], c[1]);
+  }
+}
+
+/// Blocks of columns, one after another, give the blob that all of them give at once.
+TEST_P(Layouts, Streamed) {
+  constexpr std::int64_t k = 320, n = 200;
+  std::vector<std::uint8_t> raw(static_cast<std::size_t>(n * (k / 32) * 18), 0x25);  // as a scale: 0.02
+  const Guarded blocks = guarded_copy(raw.data(), raw.size()), data = bytes(static_cast<std::size_t>(n * k));
+  std::vector<float> scale(n), floats(n * k);
+  std::vector<std::int32_t> zero_point(n);
+  for (float& x : scale) x = static_cast<float>(rng_.real(0.001, 0.01));
+  for (float& x : floats) x = static_cast<float>(rng_.real(-1, 1));
+  for (std::int32_t& x : zero_point) x = static_cast<std::int32_t>(rng_.between(0, 15));
+  const Guarded scales = halves(n * 10);
+
+  struct Kind {
+    const char* name;
+    std::function<void(WeightsDesc&, std::int64_t)> from;  // arrays of the columns from there on
+  };
+  const Kind kinds[] = {
+      {"s8", [&](WeightsDesc& w, std::int64_t j) { w.data = data.data() + j * k; }},
+      {"u4",
+       [&](WeightsDesc& w, std::int64_t j) {
+         w.type = Type::u4;
+         w.data = data.data() + j * k / 2;
+         w.scale = scale.data() + j;
+         w.scale_per = w.zero_point_per = Per::column;
+         w.zero_point = zero_point.data() + j;
+       }},
+      {"s4 in groups",
+       [&](WeightsDesc& w, std::int64_t j) {
+         w.type = Type::s4;
+         w.data = data.data() + j * k / 2;
+         w.groups = {32, scales.data() + j * 10 * 2, Type::f16};
+       }},
+      {"q4_0",
+       [&](WeightsDesc& w, std::int64_t j) {
+         w.type = Type::u4;
+         w.layout = Layout::ggml_q4_0;
+         w.data = blocks.data() + j * (k / 32) * 18;
+       }},
+      {"floats to u4 columns",
+       [&](WeightsDesc& w, std::int64_t j) {
+         w.type = Type::u4;
+         w.data_type = Type::f32;
+         w.data = floats.data() + j * k;
+       }},
+      {"floats to s8 columns",
+       [&](WeightsDesc& w, std::int64_t j) {
+         w.data_type = Type::f32;
+         w.data = floats.data() + j * k;
+       }},
+      {"floats to u4 groups",
+       [&](WeightsDesc& w, std::int64_t j) {
+         w.type = Type::u4;
+         w.data_type = Type::f32;
+         w.data = floats.data() + j * k;
+         w.range = narrow::Range::mse;
+         w.groups.size = 64;
+         w.groups.scale_type = Type::bf16;
+       }},
+  };
+  for (const Kind& kind : kinds) {
+    SCOPED_TRACE(kind.name);
+    WeightsDesc whole;
+    whole.k = k;
+    whole.n = n;
+    whole.cap = GetParam();
+    kind.from(whole, 0);
+    std::size_t size = 0;
+    ASSERT_TRUE(Weights::packed_size(whole, &size).ok());
+    Guarded once(size, Weights::alignment), streamed(size, Weights::alignment);
+    Weights a, b;
+    ASSERT_TRUE(Weights::pack(whole, once.data(), size, &a).ok());
+    WeightsStream stream;
+    ASSERT_TRUE(WeightsStream::begin(whole, streamed.data(), size, &stream).ok());
+    EXPECT_EQ(stream.finish(&b).code, Code::invalid_argument);
+    for (const auto& [first, last] : {std::pair<std::int64_t, std::int64_t>{0, 64}, {64, 192}, {192, n}}) {
+      WeightsDesc block = whole;
+      kind.from(block, first);
+      block.n = 63;
+      EXPECT_EQ(stream.add(block).code, Code::invalid_argument);
+      block.n = n + 64;
+      EXPECT_EQ(stream.add(block).code, Code::invalid_argument);
+      block.n = last - first;
+      ASSERT_TRUE(stream.add(block).ok());
+    }
+    ASSERT_TRUE(stream.finish(&b).ok());
+    EXPECT_EQ(a.bytes(), b.bytes());
+    EXPECT_EQ(std::memcmp(once.data(), streamed.data(), size), 0);
+    EXPECT_TRUE(streamed.margins_intact());
+    Weights opened;
+    EXPECT_TRUE(Weights::open(streamed.data(), size, &opened).ok());
+  }
+}
+
+TEST(LayoutArguments, AreChecked) {
+  const std::vector<std::uint8_t> data(4096);
+  const std::vector<float> scales(64, 1.0f);
+  auto code = [&](auto change) {
+    WeightsDesc d;
+    d.type = Type::u4;
+    d.k = 64;
+    d.n = 8;
+    d.data = data.data();
+    d.groups = {32, scales.data()};
+    change(d);
+    std::size_t bytes = 0;
+    if (Status s = Weights::packed_size(d, &bytes); !s.ok()) return s.code;
+    Guarded blob(bytes, Weights::alignment);
+    Weights out;
+    return Weights::pack(d, blob.data(), bytes, &out).code;
+  };
+  const Code invalid = Code::invalid_argument, unsupported = Code::unsupported;
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::gptq; }), Code::ok);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = static_cast<Layout>(7); }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::gptq, d.type = Type::s4; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::gptq, d.k = 63; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::awq, d.n = 7; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::awq, d.stride = 64; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::awq, d.groups.size = 0; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::ggml_q4_0; }), invalid);  // scales of its own
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::ggml_q4_0, d.groups = {}; }), Code::ok);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::ggml_q4_0, d.groups = {}, d.groups.size = 64; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::ggml_q4_0, d.groups = {}, d.k = 48; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::s32; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32, d.type = Type::b1; }), unsupported);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32, d.layout = Layout::awq; }), invalid);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32; }), Code::ok);
+  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32, d.range = static_cast<narrow::Range>(2); }), invalid);
+  std::int32_t permutation[64] = {};
+  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), Code::ok);
+  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation, d.groups = {}; }), unsupported);
+  permutation[63] = 64;
+  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), invalid);
+  permutation[63] = -1;
+  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), invalid);
+  std::vector<float> floats(64 * 8);
+  for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
+    for (std::int64_t size : {0, 32})
+      for (narrow::Range range : {narrow::Range::min_max, narrow::Range::mse}) {
+        floats[511] = bad;
+        EXPECT_EQ(code([&](WeightsDesc& d) {
+                    d.data = floats.data(), d.data_type = Type::f32, d.groups.size = size, d.range = range;
+                  }),
+                  invalid);
+      }
+
+  WeightsDesc kn;
+  kn.k = 64;
+  kn.n = 128;
+  kn.order = Order::kn;
+  kn.data = data.data();
+  std::size_t bytes = 0;
+  ASSERT_TRUE(Weights::packed_size(kn, &bytes).ok());
+  Guarded blob(bytes, Weights::alignment);
+  WeightsStream stream;
+  EXPECT_EQ(stream.add(kn).code, invalid);
+  EXPECT_EQ(WeightsStream::begin(kn, blob.data(), bytes, &stream).code, unsupported);
+  kn.order = Order::nk;
+  EXPECT_EQ(WeightsStream::begin(kn, blob.data(), bytes - 1, &stream).code, invalid);
+  EXPECT_EQ(WeightsStream::begin(kn, blob.data() + 1, bytes, &stream).code, invalid);
+  ASSERT_TRUE(WeightsStream::begin(kn, blob.data(), bytes, &stream).ok());
+  kn.n = 64;
+  kn.type = Type::s4;
+  EXPECT_EQ(stream.add(kn).code, invalid);  // of another kind
+}
+
+}  // namespace
+}  // namespace narrow::test
