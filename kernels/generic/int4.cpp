@@ -17,6 +17,7 @@ struct Scalar {
                                         .b_bits = 4};
   static constexpr int lanes = nr_, vectors = 1, half = kr_ / 2, step_bytes = nr_ * half;
   static constexpr int a_bytes = kr_ * static_cast<int>(sizeof(AType)), a_steps = 1, in_flight = 1;
+  static constexpr bool prefetches = false;
   struct Acc {
     uint32_t lane[nr_];  // modulo 2^32, as the registers of the other tiers
   };
