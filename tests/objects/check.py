@@ -7,7 +7,9 @@
    and weak ones only in namespaces of the tier's own:
    of two weak symbols with one name the linker keeps one, and a lower tier could end up in a higher one's code.
 2. Instructions. No object uses an instruction beyond its tier; the portable sources use the baseline's alone.
-3. Good guest. Nothing in the library refers to abort, exit, thread creation or exceptions; a shared library exports
+3. Sums in registers. The inner loops of the int8 tiles of the x86 tiers keep their sums off the stack: a compiler that spills
+   them costs half of the speed, and no result shows it.
+4. Good guest. Nothing in the library refers to abort, exit, thread creation or exceptions; a shared library exports
    narrow's functions and nothing else.
 """
 import argparse
@@ -129,6 +131,34 @@ def instruction_problems(checks, tier, objects, x86):
     return problems
 
 
+# The multiplication that the int8 tiles of a tier consist of, and vector registers on the stack.
+DOTS = {"avx2": "vpmaddwd", "avxvnni": "vpdpbusd", "avx512": "vpmaddwd", "avx512vnni": "vpdpbusd"}
+SPILL = re.compile(r"%[xyz]mm.*\(%r[sb]p|\(%r[sb]p.*%[xyz]mm")
+SPILLS_ALLOWED = 1 / 8  # of a loop's instructions: tiles of one panel may lack a register, lost accumulators are a quarter
+
+
+def spill_problems(checks, tier, path):
+    """Looks at each tile's loop with the most multiplications."""
+    problems = set()
+    tiles = 0
+    for function in checks.tool("objdump", "-d", "-w", "-C", "--no-show-raw-insn", path).split("\n\n"):
+        name = re.search(r"tile<.*::(Int8, \d+, \d+, false)>", function.split("\n")[0] or function.split("\n")[1])
+        if not name:
+            continue
+        lines = re.findall(r"^\s*([0-9a-f]+):\t(.*)$", function, re.M)
+        loop = []
+        for at, text in lines:
+            jump = re.match(r"j\w+\s+([0-9a-f]+)", text)
+            if jump and int(jump.group(1), 16) < int(at, 16):
+                body = [t for a, t in lines if int(jump.group(1), 16) <= int(a, 16) <= int(at, 16)]
+                loop = max(loop, body, key=lambda b: sum(DOTS[tier] in t for t in b))
+        tiles += 1
+        spills = sum(bool(SPILL.search(text)) for text in loop)
+        if not loop or spills > SPILLS_ALLOWED * len(loop):
+            problems.add(f"tile {name.group(1)}: {spills} vectors on the stack in its loop of {len(loop)} instructions")
+    return problems if tiles else {"no tile found"}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
@@ -154,6 +184,9 @@ def main():
         if name != "core":
             checks.report(f"{name}: exports its table alone", symbol_problems(checks, name, objects))
         checks.report(f"{name}: instructions of its tier alone", instruction_problems(checks, name, objects, x86))
+        for path in objects:
+            if name in DOTS and path.name == "int8.cpp.o":
+                checks.report(f"{name}: int8 sums in registers", spill_problems(checks, name, path))
 
     undefined = {(name, path.name) for path in everything for kind, name in checks.symbols("--undefined-only", path)}
     checks.report("library: never ends the process, throws or starts a thread",
