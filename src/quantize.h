@@ -13,7 +13,7 @@ struct Quantizer {
 
   int operator()(float x) const noexcept {
     const float q = x * inverse + static_cast<float>(zero_point);
-    return q <= static_cast<float>(lo) ? lo : q >= static_cast<float>(hi) ? hi : round(q);
+    return !(q > static_cast<float>(lo)) ? lo : q >= static_cast<float>(hi) ? hi : round(q);  // NaN, refused later: lo
   }
 
  private:
