@@ -1,6 +1,9 @@
 // Convolution as a product whose rows lie in pieces: a window's rows are runs of an image, and all windows of one image look
 // alike once the padding is there. So images that need padding are copied into scratch with it (as bits, that is little beside
-// the product), and A becomes an array of pointers, one for each output pixel, to its window's first byte:
+// the product), and A becomes an array of pointers, two for each output pixel: to its window's first byte, and to what its sums
+// begin with. That is where padding comes to count as zero: it is stored as -1, so that a tap outside the image takes off its
+// sum, which is put into the initial sums of the pixels that have it outside.
+//
 //
 //   padded image   . . . . . . .        window of pixel (y,x): kernel_h runs of kernel_w pixels, a row of the image apart;
 //                  . p-+ o o o .        where the window is dilated, or pixels have gaps, kernel_w runs in each row
@@ -53,14 +56,29 @@ Status check(const ConvDesc& d, const Weights& w) {
 /// Whether images are read from a copy: padded, or because they are not stored as the kernel reads them.
 bool copied(const ConvDesc& d, const Geometry& g) { return padded(d) || d.gemm.a != g.a || (g.a != Type::b1 && d.c % 32 != 0); }
 
-/// The output rows (or columns) whose windows lie within the image: from the first on that begins there, up to the last that
-/// ends there.
-std::int64_t first_whole(std::int64_t pad, std::int64_t stride) { return (pad + stride - 1) / stride; }
-std::int64_t end_of_whole(std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
-                          std::int64_t pad) {
-  const std::int64_t last = size + pad - dilation * (kernel - 1) - 1;
-  return last < 0 ? 0 : last / stride + 1;
-}
+/// Output rows (or columns) by what of their windows lies in the image: those whose windows lie within it are one class, every
+/// other one is a class of its own.
+struct Axis {
+  std::int64_t size, kernel, stride, dilation, pad, out;
+  std::int64_t first = 0, within = 0;  ///< windows within the image
+
+  Axis(std::int64_t size_, std::int64_t kernel_, std::int64_t stride_, std::int64_t dilation_, std::int64_t pad_,
+       std::int64_t out_, bool by_class)
+      : size(size_), kernel(kernel_), stride(stride_), dilation(dilation_), pad(pad_), out(out_), within(out_) {
+    if (!by_class) return;
+    const std::int64_t last_begin = size + pad - dilation * (kernel - 1) - 1;
+    const std::int64_t end = last_begin < 0 ? 0 : std::min(out, last_begin / stride + 1);
+    first = std::min(out, (pad + stride - 1) / stride);
+    within = std::max<std::int64_t>(0, end - first);
+  }
+  std::int64_t classes() const { return out - within + (within > 0); }
+  std::int64_t class_of(std::int64_t i) const { return i < first ? i : i < first + within ? first : i - within + (within > 0); }
+  /// Whether tap r of the outputs of class c lies in the image.
+  bool has(std::int64_t c, std::int64_t r) const {
+    const std::int64_t i = c <= first ? c : c + within - (within > 0), at = i * stride + r * dilation - pad;
+    return at >= 0 && at < size;
+  }
+};
 
 /// Sizes of what a call keeps in scratch for one image.
 struct ImageBytes {
@@ -121,19 +139,6 @@ void copy_row(const ConvDesc& d, const Product& p, const ImageBytes& b, const ch
 
 }  // namespace
 
-void restore_border(const ConvShape& s, const Kernel& kernel, std::int64_t n, Pixel* pixel, int pixels, std::int64_t column,
-                    int cols, std::int32_t* sum, std::ptrdiff_t sum_stride) noexcept {
-  Pixel at = *pixel;
-  for (int i = 0; i < pixels; ++i, sum += sum_stride, at.advance(s)) {
-    if (at.y >= s.whole_y && at.y < s.whole_y_end && at.x >= s.whole_x && at.x < s.whole_x_end) continue;
-    for (std::int64_t r = 0; r < s.kernel_h; ++r)
-      for (std::int64_t t = 0; t < s.kernel_w; ++t)
-        if (!s.has_row(at.y, r) || !s.has_column(at.x, t))
-          kernel.add_sums(s.tap_sums + (r * s.kernel_w + t) * n + column, cols, sum);
-  }
-  *pixel = at;
-}
-
 Status prepare_filters(const ConvFilters& f, WeightsDesc* desc, std::int32_t* tap_sums) noexcept {
   if (!desc) return bad("conv: null pointer");
   if (f.n < 0 || f.n > n_limit || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > most || f.kernel_w > most ||
@@ -159,6 +164,47 @@ struct ConvAccess {
   static std::int64_t pixels(const Conv& c) { return c.conv_h_ * c.conv_w_; }
   static ImageBytes sizes(const Conv& c) { return bytes_of(c.desc_, GemmAccess::product(c.gemm_).kernel->geometry, pixels(c)); }
 
+  static bool corrected(const ConvDesc& d, const Product& p) {
+    return d.padding == Padding::zero && padded(d) && p.kernel->geometry.a == Type::b1;
+  }
+  static Axis rows(const Conv& c) {
+    const ConvDesc& d = c.desc_;
+    return {d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top, c.conv_h_, corrected(d, GemmAccess::product(c.gemm_))};
+  }
+  static Axis columns(const Conv& c) {
+    const ConvDesc& d = c.desc_;
+    return {d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left, c.conv_w_, corrected(d, GemmAccess::product(c.gemm_))};
+  }
+  /// Columns of the initial sums, whole panels.
+  static std::int64_t init_columns(const Conv& c) {
+    const Product& p = GemmAccess::product(c.gemm_);
+    return round_up(p.panel_count * p.kernel->geometry.nr, max_tile_cols);
+  }
+  /// Of each class of pixels, and of none.
+  static std::int64_t init_bytes(const Conv& c) {
+    return (rows(c).classes() * columns(c).classes() + 1) * init_columns(c) * static_cast<std::int64_t>(sizeof(std::int32_t));
+  }
+  static void fill_init(const Conv& c, std::int32_t* init) {
+    const ConvDesc& d = c.desc_;
+    const Product& p = GemmAccess::product(c.gemm_);
+    const Axis rows = ConvAccess::rows(c), columns = ConvAccess::columns(c);
+    const std::int64_t width = init_columns(c);
+    std::int32_t* const common = init + rows.classes() * columns.classes() * width;
+    Columns strip;
+    for (std::int64_t j = 0; j < p.n; j += max_tile_cols) {
+      const auto cols = static_cast<int>(std::min<std::int64_t>(max_tile_cols, p.n - j));
+      p.kernel->prepare(p.spec, columns_from(p.columns, j), cols, &strip);
+      std::memcpy(common + j, strip.init, sizeof strip.init);
+    }
+    for (std::int64_t y = 0; y < rows.classes(); ++y)
+      for (std::int64_t x = 0; x < columns.classes(); ++x, init += width) {
+        std::copy_n(common, width, init);
+        for (std::int64_t r = 0; r < d.kernel_h && corrected(d, p); ++r)
+          for (std::int64_t s = 0; s < d.kernel_w; ++s)
+            if (!rows.has(y, r) || !columns.has(x, s)) p.kernel->add_sums(d.tap_sums + (r * d.kernel_w + s) * p.n, p.n, init);
+      }
+  }
+
   static std::int64_t images_together(const Conv& c, int threads) {
     const std::int64_t pixels = std::max<std::int64_t>(1, ConvAccess::pixels(c));
     return (pixels_together * std::max(1, threads) + pixels - 1) / pixels;
@@ -167,7 +213,7 @@ struct ConvAccess {
   /// Bytes of scratch before the driver's own.
   static std::int64_t own_bytes(const Conv& c, std::int64_t images) {
     const ImageBytes b = sizes(c);
-    return line + round_up(images * b.pixels * static_cast<std::int64_t>(sizeof(char*)), line) +
+    return line + round_up(images * b.pixels * static_cast<std::int64_t>(sizeof(WindowRow)), line) + init_bytes(c) +
            round_up(images * b.image, line) + pooled_bytes(c, images);
   }
   /// Of what is to be pooled.
@@ -185,8 +231,10 @@ struct ConvAccess {
     const bool copied = narrow::copied(d, p.kernel->geometry);
     char* const end = scratch + bytes;
     scratch += (line - static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(scratch) % line)) % line;
-    auto** pointers = reinterpret_cast<const char**>(scratch);
-    char* const copies = scratch + round_up(images * pixels * static_cast<std::int64_t>(sizeof(char*)), line);
+    auto* windows = reinterpret_cast<WindowRow*>(scratch);
+    auto* init = reinterpret_cast<std::int32_t*>(
+        scratch + round_up(images * pixels * static_cast<std::int64_t>(sizeof(WindowRow)), line));
+    char* const copies = reinterpret_cast<char*>(init) + init_bytes(c);
     char* const to_pool = copies + round_up(images * b.image, line);
     char* const rest = to_pool + pooled_bytes(c, images);
 
@@ -204,17 +252,24 @@ struct ConvAccess {
         copy_row(d, p, b, a + image * d.h * d.w * a_bytes, args.a_stride, y, copies + image * b.image + y * b.row);
       });
     }
+    fill_init(c, init);
+    const Axis rows = ConvAccess::rows(c), columns = ConvAccess::columns(c);
     claim(few, images * c.conv_h_, [&](int, std::int64_t i) {
-      const char* at = from + i / c.conv_h_ * image_bytes + i % c.conv_h_ * d.stride_h * row_bytes;
-      for (std::int64_t x = 0; x < c.conv_w_; ++x) pointers[i * c.conv_w_ + x] = at + x * d.stride_w * pixel_bytes;
+      const std::int64_t y = i % c.conv_h_;
+      const char* at = from + i / c.conv_h_ * image_bytes + y * d.stride_h * row_bytes;
+      const std::int32_t* of_row = init + rows.class_of(y) * columns.classes() * init_columns(c);
+      for (std::int64_t x = 0; x < c.conv_w_; ++x)
+        windows[i * c.conv_w_ + x] = {at + x * d.stride_w * pixel_bytes, of_row + columns.class_of(x) * init_columns(c)};
     });
 
     const bool merged = d.dilation_w == 1 && pixel_bytes == b.pixel;
-    p.window = {d.kernel_h, d.dilation_h * row_bytes, merged ? 1 : d.kernel_w, d.dilation_w * pixel_bytes};
+    const std::ptrdiff_t window_row = d.dilation_h * row_bytes;
+    p.window =
+        merged ? Window{1, 0, d.kernel_h, window_row} : Window{d.kernel_h, window_row, d.kernel_w, d.dilation_w * pixel_bytes};
     GemmArgs item;
     item.m = images * pixels;
-    item.a = pointers;
-    item.a_stride = static_cast<std::int64_t>(sizeof(char*) / size_of(p.a));
+    item.a = windows;
+    item.a_stride = static_cast<std::int64_t>(sizeof(WindowRow) / size_of(p.a));
     item.c = d.pool.h ? to_pool : args.c;
     item.c_stride = d.pool.h ? bit_row_bytes(p.n) : args.c_stride;
     item.a_scale = args.a_scale;
@@ -266,29 +321,11 @@ struct ConvAccess {
       out->out_h_ = conv_output(out->conv_h_, d.pool.h, d.pool.stride_h, 1, d.pool.pad_top + d.pool.pad_bottom);
       out->out_w_ = conv_output(out->conv_w_, d.pool.w, d.pool.stride_w, 1, d.pool.pad_left + d.pool.pad_right);
     }
-    const auto narrowed = [](std::int64_t x) { return static_cast<std::int32_t>(x); };
-    if (g.a == Type::b1) p.spec.offset = narrowed(d.kernel_h * d.kernel_w * d.c);
+    if (g.a == Type::b1) p.spec.offset = static_cast<std::int32_t>(d.kernel_h * d.kernel_w * d.c);
     p.a = g.a;  // by the time that tiles read it
     p.must_pack = p.ragged = false;
     p.kc = p.k_padded;
     p.window.rows = d.kernel_h;  // the rest depends on the image's strides
-    p.shape = {narrowed(d.h),
-               narrowed(d.w),
-               narrowed(out->conv_h_),
-               narrowed(out->conv_w_),
-               narrowed(d.kernel_h),
-               narrowed(d.kernel_w),
-               narrowed(d.stride_h),
-               narrowed(d.stride_w),
-               narrowed(d.dilation_h),
-               narrowed(d.dilation_w),
-               narrowed(d.pad_top),
-               narrowed(d.pad_left),
-               g.a == Type::b1 && d.padding == Padding::zero && padded(d) ? d.tap_sums : nullptr,
-               narrowed(first_whole(d.pad_top, d.stride_h)),
-               narrowed(end_of_whole(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top)),
-               narrowed(first_whole(d.pad_left, d.stride_w)),
-               narrowed(end_of_whole(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left))};
     return {};
   }
 };

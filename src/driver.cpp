@@ -15,20 +15,6 @@ constexpr std::int64_t rows_together = 32;
 
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
-ColumnSource columns_from(const ColumnSource& all, std::int64_t j) {
-  ColumnSource c = all;
-  c.sum = offset(all.sum, j);
-  c.scale = offset(all.scale, j * all.scale_stride);
-  c.zero_point = offset(all.zero_point, j * all.zero_point_stride);
-  c.bias_s32 = offset(all.bias_s32, j);
-  c.threshold = offset(all.threshold, j);
-  c.at_most = offset(all.at_most, j);
-  c.bias_f32 = offset(all.bias_f32, j);
-  c.multiplier = offset(all.multiplier, j * all.multiplier_stride);
-  c.shift = offset(all.shift, j * all.multiplier_stride);
-  return c;
-}
-
 /// Sums of one tile, at (row, column) of the item, on to C.
 void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Columns& columns, const std::int32_t* sum,
             std::ptrdiff_t sum_stride, std::int64_t row, std::int64_t column, int row_count, int cols) {
@@ -70,7 +56,6 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
   alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
   Columns columns;
-  const Pixel first_pixel = p.shape.tap_sums ? Pixel(p.shape, unit.row) : Pixel();
 
   std::int64_t panel = unit.panel;
   for (std::int64_t s = 0; s < strips.count; panel += strips[s++]) {
@@ -97,6 +82,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     }
     args.groups = &p.groups;
     args.window = &p.window;
+    args.first_column = column;
 
     const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
                                          : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);
@@ -114,7 +100,6 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
                                                                : b);
       args.next_step = next == b ? 0 : divide_up(step_bytes, tiles.count);
       std::int64_t group = 0, finished = 0;  // rows
-      Pixel pixel = first_pixel;
       for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
         const std::int64_t row = group * g.row_group;
         const int count = static_cast<int>(std::min<std::int64_t>(tiles[t] * g.row_group, unit.rows - row));
@@ -129,7 +114,6 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
         const std::ptrdiff_t asked = t * args.next_step;
         args.next = asked < step_bytes ? next + asked * args.steps : args.b;
         run[count - 1](args);
-        if (p.shape.tap_sums) restore_border(p.shape, kernel, p.n, &pixel, count, column, cols, args.c, args.c_stride);
         if (last && !in_place && (t + 1 == tiles.count || row + count - finished > rows_together - max_tile_rows)) {
           finish(p, item, rows.from(finished, g.row_group), columns, sums + (carried ? finished : 0) * row_stride,
                  args.c_stride, unit.row + finished, column, static_cast<int>(row + count - finished), cols);
@@ -312,6 +296,20 @@ std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
 }
 
 }  // namespace
+
+ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept {
+  ColumnSource c = all;
+  c.sum = offset(all.sum, j);
+  c.scale = offset(all.scale, j * all.scale_stride);
+  c.zero_point = offset(all.zero_point, j * all.zero_point_stride);
+  c.bias_s32 = offset(all.bias_s32, j);
+  c.threshold = offset(all.threshold, j);
+  c.at_most = offset(all.at_most, j);
+  c.bias_f32 = offset(all.bias_f32, j);
+  c.multiplier = offset(all.multiplier, j * all.multiplier_stride);
+  c.shift = offset(all.shift, j * all.multiplier_stride);
+  return c;
+}
 
 void complete(Product* p) noexcept {
   const Geometry& g = p->kernel->geometry;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "src/blocking.h"
-#include "src/window.h"
 
 namespace narrow {
 
@@ -18,9 +17,8 @@ struct Product {
   std::ptrdiff_t panel_stride;
   std::int64_t real_k;          ///< of values
   std::int64_t k, k_padded, n;  ///< elements of a row of A: as given, and of the kernel's type with padding
-  Groups groups;  ///< of k; none where count is 0
-  Window window;    ///< of a convolution, whose A is an array of pointers to windows; none where its rows are 0
-  ConvShape shape;  ///< of a convolution
+  Groups groups;                ///< of k; none where count is 0
+  Window window;                ///< of a convolution, whose A is an array of WindowRow; none where its rows are 0
   std::int64_t panel_count;
   std::int64_t steps;             ///< k_padded / kr
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
@@ -39,6 +37,9 @@ struct Product {
   bool row_sums;   ///< of A are needed (B has zero points)
   bool verbose;
 };
+
+/// The parameters of the columns from j on.
+ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept;
 
 /// What the plan leaves to compute for itself once the rest of `product` is set.
 void complete(Product* product) noexcept;

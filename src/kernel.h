@@ -72,6 +72,11 @@ struct Window {
   ptrdiff_t rows, row_stride;  ///< bytes
   ptrdiff_t runs, run_stride;  ///< bytes
 };
+/// Where such a row begins, and what its sums begin with: [n], and more up to whole panels.
+struct WindowRow {
+  const char* a;
+  const int32_t* init;
+};
 
 /// One tile of sums: c[i][j] = init[i][j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
 /// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
@@ -88,7 +93,8 @@ struct TileArgs {
   int32_t* c;
   ptrdiff_t c_stride;              ///< elements
   int cols;                        ///< columns to store: (panels - 1) * nr < cols <= panels * nr
-  const Window* window = nullptr;  ///< indirect tiles, whose `a` is an array of pointers to the first byte of each row
+  const Window* window = nullptr;  ///< indirect tiles, whose `a` is an array of WindowRow; init and init_stride are not used
+  ptrdiff_t first_column = 0;      ///< indirect tiles: of the initial sums
   const Groups* groups = nullptr;  ///< grouped kernels: c then holds the bits of float sums, and a and b what Groups says
 };
 using TileFn = void (*)(const TileArgs&);
@@ -242,7 +248,8 @@ struct Kernel {
   void (*pack_b)(const PackBArgs&);
   void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
-  void (*add_sums)(const int32_t* from, int cols, int32_t* sum) = nullptr;  ///< bits only: for borders of convolutions
+  /// Bits only, for borders of convolutions: sum[j] += from[j].
+  void (*add_sums)(const int32_t* from, ptrdiff_t count, int32_t* sum) = nullptr;
 };
 
 /// What a file of kernels exports: its rows, best first.

@@ -13,10 +13,11 @@ constexpr T binary_tiles;
 
 /// Modulo 2^32, as all sums are.
 template <class S>
-void add_sums(const int32_t* from, int cols, int32_t* sum) {
-  int j = 0;
-  for (; cols - j >= S::width; j += S::width) S::store(sum + j, S::add(S::load(sum + j), S::load(from + j)));
-  if (j < cols) S::store(sum + j, S::add(S::load(sum + j, cols - j), S::load(from + j, cols - j)), cols - j);
+void add_sums(const int32_t* from, ptrdiff_t count, int32_t* sum) {
+  ptrdiff_t j = 0;
+  for (; count - j >= S::width; j += S::width) S::store(sum + j, S::add(S::load(sum + j), S::load(from + j)));
+  if (const int left = static_cast<int>(count - j); left > 0)
+    S::store(sum + j, S::add(S::load(sum + j, left), S::load(from + j, left)), left);
 }
 
 /// `RunTiles` makes the tile functions: Tiles or LookupTiles.

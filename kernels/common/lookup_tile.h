@@ -50,7 +50,7 @@ void lookup_tile(const TileArgs& args) {
 
   const char* pixel[rows];
   ptrdiff_t at = 0;
-  if constexpr (indirect) unroll<rows>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const char* const*>(args.a)[r]; });
+  if constexpr (indirect) unroll<rows>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
   auto row = [&](auto r) NARROW_LAMBDA {
     if constexpr (indirect)
       return pixel[r] + at;
@@ -61,8 +61,13 @@ void lookup_tile(const TileArgs& args) {
   // Sums between one block of steps and the next, and at the end where C takes only a part of the last panel.
   alignas(64) int32_t sum[rows][panels * nr];
   const bool whole = args.cols == panels * nr;
-  const int32_t* from = args.init;
-  ptrdiff_t from_stride = args.init_stride;
+  const int32_t* from[rows];
+  unroll<rows>([&](auto r) NARROW_LAMBDA {
+    if constexpr (indirect)
+      from[r] = static_cast<const WindowRow*>(args.a)[r].init + args.first_column;
+    else
+      from[r] = args.init + r * args.init_stride;
+  });
   // Takes `steps` steps; those of the last block go to C where they can.
   auto take = [&](ptrdiff_t left, bool last_run) NARROW_LAMBDA {
     do {
@@ -97,12 +102,10 @@ void lookup_tile(const TileArgs& args) {
       int32_t* const to = into_c ? args.c : sum[0];
       const ptrdiff_t to_stride = into_c ? args.c_stride : panels * nr;
       unroll<rows>([&](auto r) NARROW_LAMBDA {
-        unroll<panels>([&](auto p) NARROW_LAMBDA {
-          Isa::subtract_twice(from + r * from_stride + p * nr, differ[r][p], to + r * to_stride + p * nr);
-        });
+        unroll<panels>([&](auto p)
+                           NARROW_LAMBDA { Isa::subtract_twice(from[r] + p * nr, differ[r][p], to + r * to_stride + p * nr); });
+        from[r] = sum[r];
       });
-      from = sum[0];
-      from_stride = panels * nr;
     } while (left > 0);
   };
   if constexpr (indirect) {

@@ -61,9 +61,8 @@ void tile(const TileArgs& args) {
   typename Isa::Acc acc[phases][groups][panels][vectors];
   unroll<panels>([&](auto p) NARROW_LAMBDA {
     unroll<vectors>([&](auto v) NARROW_LAMBDA {
-      unroll<groups>([&](auto r) NARROW_LAMBDA {
-        unroll<phases>([&](auto h) NARROW_LAMBDA { acc[h][r][p][v] = Isa::zero(); });
-      });
+      unroll<groups>([&](auto r)
+                         NARROW_LAMBDA { unroll<phases>([&](auto h) NARROW_LAMBDA { acc[h][r][p][v] = Isa::zero(); }); });
     });
   });
 
@@ -75,7 +74,7 @@ void tile(const TileArgs& args) {
   // Where row r is read: in a matrix, or at a common offset from a pointer of its own.
   const char* pixel[groups] = {};
   ptrdiff_t at = 0;
-  if constexpr (indirect) unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const char* const*>(args.a)[r]; });
+  if constexpr (indirect) unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
 
   // `count` k-steps from here on, a multiple of a_steps.
   auto advance = [&](auto count) NARROW_LAMBDA {
@@ -117,14 +116,12 @@ void tile(const TileArgs& args) {
   };
   ptrdiff_t steps = args.steps;
   if constexpr (indirect) {
-    const ptrdiff_t runs = args.window->runs, run_stride = args.window->run_stride, row_stride = args.window->row_stride;
-    ptrdiff_t left = args.window->rows * runs, run = 0, window_row = 0;
-    do {
-      for (ptrdiff_t i = steps; i > 0; i -= unrolled) advance(std::integral_constant<int, unrolled>{});
-      run = run + 1 == runs ? 0 : run + 1;
-      window_row += run == 0 ? row_stride : 0;
-      at = window_row + run * run_stride;
-    } while (--left > 0);
+    const ptrdiff_t run_bytes = steps * Isa::a_bytes;
+    for (ptrdiff_t y = 0; y < args.window->rows; ++y)
+      for (ptrdiff_t x = 0; x < args.window->runs; ++x) {
+        at = y * args.window->row_stride + x * args.window->run_stride;
+        for (const ptrdiff_t end = at + run_bytes; at != end;) advance(std::integral_constant<int, unrolled>{});
+      }
   } else {
     for (; steps >= unrolled; steps -= unrolled) advance(std::integral_constant<int, unrolled>{});
     if constexpr (unrolled > Isa::a_steps)
@@ -145,6 +142,10 @@ void tile(const TileArgs& args) {
   int32_t* c = args.c;
   const int cols = args.cols;
   const bool whole = cols == panels * nr;
+  const int32_t* of_row[rows];  // as above
+  unroll<rows>([&](auto r) NARROW_LAMBDA {
+    of_row[r] = indirect ? static_cast<const WindowRow*>(args.a)[r].init + args.first_column : init + r * init_stride;
+  });
   unroll<rows>([&](auto r) NARROW_LAMBDA {
     unroll<panels>([&](auto p) NARROW_LAMBDA {
       unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
@@ -154,7 +155,7 @@ void tile(const TileArgs& args) {
           sum = acc[0][r][p][v];
         else
           sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
-        sum = Isa::finish(sum, init + r * init_stride + first);
+        sum = Isa::finish(sum, of_row[r] + first);
         if (p < panels - 1 || whole || cols >= first + Isa::lanes)
           Isa::store(c + first, sum);
         else if (cols > first)
