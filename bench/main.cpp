@@ -83,6 +83,7 @@ class TableReporter : public benchmark::BenchmarkReporter {
   void ReportRuns(const std::vector<Run>&) override {
     for (; shown_ < results_.rows().size(); ++shown_) table_.print(results_.rows()[shown_]);
   }
+  void Finalize() override { table_.finish(); }
 
  private:
   const Results& results_;

@@ -15,15 +15,21 @@ struct Machine {
 };
 Machine this_machine();
 
-/// One line for each row, under a heading where the kind of table changes.
+/// One line for each row, under a heading where the kind of table changes. Variants that an operation has beside its products
+/// wait until these are all printed.
 class Table {
  public:
   void print(const Row& row);
+  /// Prints what still waits.
+  void finish();
   /// Geometric means, and the shapes that lose.
   static void print_summary(const std::vector<Row>& rows);
 
  private:
-  std::string last_heading_;
+  void print_now(const Row& row);
+
+  std::string last_heading_, op_with_products_;
+  std::vector<Row> waiting_;
 };
 
 std::string to_json(const std::vector<Row>& rows, const Machine& machine);

@@ -36,7 +36,7 @@ std::string rival(const Row& row) {
 }
 
 void print_product(const Row& row) {
-  std::printf("%-17s %3d %-12s %7s %7s %7s %7s  %-17s %7s %6s  %-5s  %-18s  %s\n", row.shape.c_str(), row.threads,
+  std::printf("%-23s %3d %-12s %7s %7s %7s %7s  %-17s %7s %6s  %-5s  %-18s  %s\n", row.shape.c_str(), row.threads,
               row.tier.c_str(), number(median_figure(row, row.narrow)).c_str(),
               number(median_figure(row, row.onednn)).c_str(), number(median_figure(row, row.fp32)).c_str(),
               number(median_figure(row, row.limit)).c_str(), quotient_with_spread(row.narrow, row.onednn).c_str(),
@@ -46,7 +46,7 @@ void print_product(const Row& row) {
 }
 
 void print_variant(const Row& row) {
-  std::printf("%-34s %-14s %3d %-12s %8s %-6s  %-17s %-16s %-5s  %9s  %s\n", row.variant.c_str(), row.shape.c_str(),
+  std::printf("%-34s %-23s %3d %-12s %8s %-6s  %-17s %-16s %-5s  %9s  %s\n", row.variant.c_str(), row.shape.c_str(),
               row.threads, row.tier.c_str(), number(median_figure(row, row.narrow)).c_str(), text(row.unit),
               quotient_with_spread(row.narrow, row.base).c_str(), row.base_name.empty() ? "-" : row.base_name.c_str(),
               exactness(row), quotient(row.narrow, row.onednn).c_str(), rival(row).c_str());
@@ -61,15 +61,29 @@ void print_list(const char* what, const std::vector<const Row*>& rows) {
 }  // namespace
 
 void Table::print(const Row& row) {
+  if (row.op != op_with_products_) finish();
+  if (row.variant.empty()) op_with_products_ = row.op;
+  if (!row.variant.empty() && row.op == op_with_products_)
+    waiting_.push_back(row);
+  else
+    print_now(row);
+}
+
+void Table::finish() {
+  for (const Row& row : waiting_) print_now(row);
+  waiting_.clear();
+}
+
+void Table::print_now(const Row& row) {
   const bool product = row.variant.empty();
   const std::string heading = row.op + (product ? "" : ", variants");
   if (heading != last_heading_) {
     std::printf("\n%s\n", row.op.c_str());
     if (product)
-      std::printf("%-17s %3s %-12s %7s %7s %7s %7s  %-17s %7s %6s  %-5s  %-18s  %s\n", "shape", "thr", "tier", "narrow",
+      std::printf("%-23s %3s %-12s %7s %7s %7s %7s  %-17s %7s %6s  %-5s  %-18s  %s\n", "shape", "thr", "tier", "narrow",
                   "oneDNN", "f32", "limit", "narrow/oneDNN", "n/FP32", "%limit", "exact", "limit is", "oneDNN runs");
     else
-      std::printf("%-34s %-14s %3s %-12s %8s %-6s  %-17s %-16s %-5s  %9s  %s\n", "what", "shape", "thr", "tier", "narrow", "",
+      std::printf("%-34s %-23s %3s %-12s %8s %-6s  %-17s %-16s %-5s  %9s  %s\n", "what", "shape", "thr", "tier", "narrow", "",
                   "ratio (quartiles)", "to", "exact", "n/oneDNN", "oneDNN runs");
     last_heading_ = heading;
   }
