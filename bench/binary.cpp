@@ -1,4 +1,4 @@
-// Bits: s32 C, beside oneDNN in u8 x s8 and in f32 on the same shape; then what other outputs cost beside s32.
+// Bits: s32 C, beside oneDNN in u8 x s8 and in f32 on the same shape; then what other outputs and inputs cost beside that.
 #include <iterator>
 
 #include "binary_data.h"
@@ -24,13 +24,27 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   bits.c = narrow::Type::b1;
   const std::vector<std::int32_t> thresholds(static_cast<std::size_t>(data.n), 1);
   bits.threshold = thresholds.data();
+  narrow::GemmDesc from_f32 = s32;
+  from_f32.a = narrow::Type::f32;
+  narrow::GemmDesc bytes = s32;
+  bytes.a = narrow::Type::s8;
+  narrow::WeightsDesc for_bytes = data.weights(settings.cap());
+  for_bytes.operand = narrow::Type::s8;
+  const PackedWeights weights_for_bytes(for_bytes, parallel);
+  const std::vector<float> a_floats(data.a.as<std::int8_t>(), data.a.as<std::int8_t>() + data.m * data.k);
   const struct {
     const char* variant;
     narrow::GemmDesc desc;
-  } outputs[] = {{"", s32}, {"f32 out: a scale for each column", f32}, {"bits out: thresholds", bits}};
+    const narrow::Weights& weights;
+    const void* a;
+  } outputs[] = {{"", s32, weights.view(), data.a_bits.data()},
+                 {"f32 out: a scale for each column", f32, weights.view(), data.a_bits.data()},
+                 {"bits out: thresholds", bits, weights.view(), data.a_bits.data()},
+                 {"f32 in: made bits in the timed region", from_f32, weights.view(), a_floats.data()},
+                 {"s8 in, weights of bits", bytes, weights_for_bytes.view(), data.a.data()}};
   std::vector<Product> products;
   products.reserve(std::size(outputs));
-  for (const auto& output : outputs) products.emplace_back(output.desc, weights.view(), data.m, data.a_bits.data(), parallel);
+  for (const auto& output : outputs) products.emplace_back(output.desc, output.weights, data.m, output.a, parallel);
 
   const onednn::Matmul int8(narrow::Type::u8, narrow::Type::s32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
                             data.b.data());
@@ -77,6 +91,7 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   row.exact = data.is_right<std::int32_t>(products[0].row(0));
   rows[1].exact = data.is_right<float>(products[1].row(0));
   rows[2].exact = data.is_right_sign(products[2].row(0));
+  for (std::size_t i : {3, 4}) rows[i].exact = data.is_right<std::int32_t>(products[i].row(0));
   for (std::size_t i = 1; i < rows.size(); ++i) {
     rows[i].base = row.narrow;
     rows[i].base_name = "s32 out";

@@ -63,7 +63,8 @@ struct ConvData {
 /// narrow's side of it, padded by zeros.
 class BinaryConv {
  public:
-  BinaryConv(const ConvData& data, narrow::Type c, const Settings& settings) : data_(data), parallel_(settings.parallel) {
+  BinaryConv(const ConvData& data, narrow::Type a, narrow::Type c, const Settings& settings)
+      : data_(data), parallel_(settings.parallel) {
     const ConvSizes& d = data.d;
     tap_sums_.resize(static_cast<std::size_t>(d.r * d.s * d.k));
     thresholds_.assign(static_cast<std::size_t>(d.k), 1);
@@ -78,7 +79,7 @@ class BinaryConv {
     desc.pad_top = desc.pad_left = desc.pad_bottom = desc.pad_right = d.pad;
     desc.padding = narrow::Padding::zero;
     desc.tap_sums = tap_sums_.data();
-    desc.gemm.a = narrow::Type::b1;
+    desc.gemm.a = a;
     desc.gemm.c = c;
     desc.gemm.threshold = thresholds_.data();
     desc.gemm.cap = settings.cap();
@@ -88,8 +89,9 @@ class BinaryConv {
     c_ = Buffer(static_cast<std::size_t>(pixels * row) * narrow::size_of(c));
     scratch_ = Buffer(conv_.scratch_size(d.n, parallel_.threads));
     args_.images = d.n;
-    args_.a = data.a_bits.data();
-    args_.a_stride = narrow::bit_row_bytes(d.c);
+    const bool bits = a == narrow::Type::b1;
+    args_.a = bits ? static_cast<const void*>(data.a_bits.data()) : data.a.data();
+    args_.a_stride = bits ? narrow::bit_row_bytes(d.c) : d.c;
     args_.c = c_.data();
     args_.c_stride = row;
     run();
@@ -137,9 +139,13 @@ std::vector<Row> measure_conv(const Shape& shape, const Settings& settings) {
   const struct {
     const char* variant;
     narrow::Type c;
-  } outputs[] = {{"", narrow::Type::s32}, {"f32 out", narrow::Type::f32}, {"bits out: thresholds", narrow::Type::b1}};
+    narrow::Type a = narrow::Type::b1;
+  } outputs[] = {{"", narrow::Type::s32},
+                 {"f32 out", narrow::Type::f32},
+                 {"bits out: thresholds", narrow::Type::b1},
+                 {"f32 in: made bits in the timed region", narrow::Type::s32, narrow::Type::f32}};
   std::vector<std::unique_ptr<BinaryConv>> convs;
-  for (const auto& output : outputs) convs.push_back(std::make_unique<BinaryConv>(data, output.c, settings));
+  for (const auto& output : outputs) convs.push_back(std::make_unique<BinaryConv>(data, output.a, output.c, settings));
   const onednn::Convolution int8(narrow::Type::u8, sizes), fp32(narrow::Type::f32, sizes);
   const Peak peak = binary_peak(settings.tier, settings.parallel);
   std::vector<float> naive_out(static_cast<std::size_t>(sizes.n * sizes.out_h() * sizes.out_w() * sizes.k));

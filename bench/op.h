@@ -31,8 +31,8 @@ struct Case {
 
 struct Op {
   std::string_view name;  ///< What --op takes.
-  bool
-      from_shapes;  ///< Whether the list of shapes drives it; the others have their own few and run with the default list only.
+  /// Whether the list of shapes drives it; the others have their own few and run with the default list only.
+  bool from_shapes;
   std::vector<Case> (*cases)(const std::vector<Shape>& shapes, const Settings& settings);
 };
 
