@@ -120,7 +120,8 @@ void tile(const TileArgs& args) {
     for (ptrdiff_t y = 0; y < args.window->rows; ++y)
       for (ptrdiff_t x = 0; x < args.window->runs; ++x) {
         at = y * args.window->row_stride + x * args.window->run_stride;
-        for (const ptrdiff_t end = at + run_bytes; at != end;) advance(std::integral_constant<int, unrolled>{});
+        const ptrdiff_t end = at + run_bytes;
+        while (at != end) advance(std::integral_constant<int, unrolled>{});
       }
   } else {
     for (; steps >= unrolled; steps -= unrolled) advance(std::integral_constant<int, unrolled>{});
