@@ -81,8 +81,8 @@ def short(name):
 
 
 def size(name):
-    """Rows times panels of a tile<instruction set, rows, panels>."""
-    rows, panels = re.search(r", (\d+), (\d+)>", name).groups()
+    """Rows times panels of a tile<instruction set, rows, panels, indirect>."""
+    rows, panels = re.search(r", (\d+), (\d+), false>", name).groups()
     return int(rows) * int(panels)
 
 
@@ -94,13 +94,13 @@ def main():
     parser.add_argument("objects", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
 
-    print(f"{'tier':14}{'tile (rows, panels)':22}{'multiplies':14}{'instructions':>12}" + "".join(f"{c:>26}" for c in CPUS))
+    print(f"{'tier':14}{'tile (rows, panels)':24}{'multiplies':14}{'instructions':>12}" + "".join(f"{c:>26}" for c in CPUS))
     for path in options.objects:
         tiles = []
         for name, body in functions(options.objdump, path):
             loop = inner_loop(body)
             multiplies = [text for text in loop if is_multiply(text)]
-            if multiplies and short(name).startswith("tile<"):
+            if multiplies and re.match(r"tile<Int\d, .*, false>", short(name)):
                 tiles.append((size(short(name)), short(name), loop, multiplies))
         tiles.sort(key=lambda tile: tile[0])
         for area, name, loop, multiplies in tiles:
@@ -115,7 +115,7 @@ def main():
                 share = cycles_alone(options.mca, cpu, multiplies) / taken
                 shares += f"{taken:10.1f} cycles {100 * share:6.1f} %"
             kinds = "+".join(sorted({text.split()[0] for text in multiplies}))
-            print(f"{path.parent.name:14}{name:22}{len(multiplies):3} {kinds:14}{len(loop):8}" + shares)
+            print(f"{path.parent.name:14}{name:24}{len(multiplies):3} {kinds:14}{len(loop):8}" + shares)
 
 
 if __name__ == "__main__":
