@@ -5,31 +5,23 @@
 // k-step of B, 2 packed, 1 product, 1 or 2 for broadcasts of A; int32 and float sums wait in the L1 cache. 8 bits: both sides
 // are widened to 16 bits, because pairs of products would saturate.
 #include "kernels/avx2/simd.h"
+#include "kernels/avx2/vector.h"
 #include "kernels/common/group_kernel.h"
 
 namespace narrow {
 namespace {
 
-struct Int4 {
-  using Acc = __m256i;  // of 16 bits
-  using A = __m256i;
-  using B = __m256i;
-  using Packed = __m256i;
+struct Int4 : Vector256 {  // sums of 16 bits
+  using Packed = B;
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 0};
   static constexpr int in_flight = 4, narrow_steps = 8, unit_steps = 2, unit_bytes = 64;
 
-  static NARROW_INLINE A load_a(const char* p) {
-    int32_t four;
-    memcpy(&four, p, 4);
-    return _mm256_set1_epi32(four);
-  }
-  static NARROW_INLINE Packed load_b(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static NARROW_INLINE Packed load_b(const char* p) { return load(p); }
   template <int step>
   static NARROW_INLINE B step_of(Packed pairs) {
-    return _mm256_and_si256(step == 0 ? pairs : _mm256_srli_epi16(pairs, 4), _mm256_set1_epi8(15));
+    return nibbles<step>(pairs);
   }
-  static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE Simd::I to_int(Acc x) { return _mm256_madd_epi16(x, _mm256_set1_epi16(1)); }
   // Assembly, because g++ 12 makes trees of the sums and spills the products.
   static NARROW_INLINE void dot(Acc& acc, B b, A a) {
@@ -39,11 +31,8 @@ struct Int4 {
   }
 };
 
-struct Int8 {
-  using Acc = __m256i;
-  using A = __m256i;
-  using B = __m256i;
-  using Packed = __m256i;
+struct Int8 : Vector256 {
+  using Packed = B;
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 16, .kr = 2, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 0};
   static constexpr int in_flight = 4, narrow_steps = 0, unit_steps = 1, unit_bytes = 32;
@@ -60,7 +49,6 @@ struct Int8 {
   static NARROW_INLINE B step_of(Packed b) {
     return b;
   }
-  static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE Acc from(Simd::I x) { return x; }
   static NARROW_INLINE Simd::I to_int(Acc x) { return x; }
   static NARROW_INLINE void dot(Acc& acc, B b, A a) { acc = _mm256_add_epi32(acc, _mm256_madd_epi16(b, a)); }

@@ -23,6 +23,12 @@ struct Vector256 {
     memcpy(&four, p, 4);
     return _mm256_set1_epi32(four);
   }
+  static NARROW_INLINE B load(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  /// The low (0) or the high (1) nibbles of bytes.
+  template <int half>
+  static NARROW_INLINE B nibbles(B pairs) {
+    return _mm256_and_si256(half == 0 ? pairs : _mm256_srli_epi16(pairs, 4), _mm256_set1_epi8(15));
+  }
   static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm256_add_epi32(a, b); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) {

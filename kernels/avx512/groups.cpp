@@ -5,31 +5,23 @@
 // k-step of B, 2 packed, 1 product, 1 or 2 for broadcasts of A; some of the 12 float sums wait in the L1 cache. 8 bits: both
 // sides are widened to 16 bits, because pairs of products would saturate.
 #include "kernels/avx512/simd.h"
+#include "kernels/avx512/vector.h"
 #include "kernels/common/group_kernel.h"
 
 namespace narrow {
 namespace {
 
-struct Int4 {
-  using Acc = __m512i;  // of 16 bits
-  using A = __m512i;
-  using B = __m512i;
-  using Packed = __m512i;
+struct Int4 : Vector512 {  // sums of 16 bits
+  using Packed = B;
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
   static constexpr int in_flight = 4, narrow_steps = 8, unit_steps = 2, unit_bytes = 128;
 
-  static NARROW_INLINE A load_a(const char* p) {
-    int32_t four;
-    memcpy(&four, p, 4);
-    return _mm512_set1_epi32(four);
-  }
-  static NARROW_INLINE Packed load_b(const char* p) { return _mm512_loadu_si512(p); }
+  static NARROW_INLINE Packed load_b(const char* p) { return load(p); }
   template <int step>
   static NARROW_INLINE B step_of(Packed pairs) {
-    return _mm512_and_si512(step == 0 ? pairs : _mm512_srli_epi16(pairs, 4), _mm512_set1_epi8(15));
+    return nibbles<step>(pairs);
   }
-  static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE Simd::I to_int(Acc x) { return _mm512_madd_epi16(x, _mm512_set1_epi16(1)); }
   // Assembly, because g++ 12 makes trees of the sums and spills the products.
   static NARROW_INLINE void dot(Acc& acc, B b, A a) {
@@ -39,11 +31,8 @@ struct Int4 {
   }
 };
 
-struct Int8 {
-  using Acc = __m512i;
-  using A = __m512i;
-  using B = __m512i;
-  using Packed = __m512i;
+struct Int8 : Vector512 {
+  using Packed = B;
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 2, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
   static constexpr int in_flight = 4, narrow_steps = 0, unit_steps = 1, unit_bytes = 64;
@@ -60,7 +49,6 @@ struct Int8 {
   static NARROW_INLINE B step_of(Packed b) {
     return b;
   }
-  static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE Acc from(Simd::I x) { return x; }
   static NARROW_INLINE Simd::I to_int(Acc x) { return x; }
   static NARROW_INLINE void dot(Acc& acc, B b, A a) { acc = _mm512_add_epi32(acc, _mm512_madd_epi16(b, a)); }

@@ -23,6 +23,12 @@ struct Vector512 {
     memcpy(&four, p, 4);
     return _mm512_set1_epi32(four);
   }
+  static NARROW_INLINE B load(const char* p) { return _mm512_loadu_si512(p); }
+  /// The low (0) or the high (1) nibbles of bytes.
+  template <int half>
+  static NARROW_INLINE B nibbles(B pairs) {
+    return _mm512_and_si512(half == 0 ? pairs : _mm512_srli_epi16(pairs, 4), _mm512_set1_epi8(15));
+  }
   static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm512_add_epi32(a, b); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, _mm512_loadu_si512(init)); }

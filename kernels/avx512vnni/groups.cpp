@@ -5,24 +5,16 @@
 // broadcasts of A. Two k-steps of nibbles are 24 dots (12 cycles on two ports), 14 to 16 loads, and 6 operations on the other
 // two ports.
 #include "kernels/avx512/simd.h"
+#include "kernels/avx512/vector.h"
 #include "kernels/common/group_kernel.h"
 
 namespace narrow {
 namespace {
 
-struct Dot {
-  using Acc = __m512i;
-  using A = __m512i;
-  using B = __m512i;
-  using Packed = __m512i;
+struct Dot : Vector512 {
+  using Packed = B;
   static constexpr int in_flight = 8, narrow_steps = 0;
 
-  static NARROW_INLINE A load_a(const char* p) {
-    int32_t four;
-    memcpy(&four, p, 4);
-    return _mm512_set1_epi32(four);
-  }
-  static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE Acc from(Simd::I x) { return x; }
   static NARROW_INLINE Simd::I to_int(Acc x) { return x; }
   // Assembly for the reason given in int8.cpp; on a copy, because g++ 12 keeps some arrays of accumulators in memory where
@@ -40,13 +32,13 @@ struct Int4 : Dot {
   static constexpr int unit_steps = 2, unit_bytes = 128;
 
   static NARROW_INLINE Packed load_b(const char* p) {
-    Packed pairs = _mm512_loadu_si512(p);
+    Packed pairs = load(p);
     asm("" : "+v"(pairs));  // or else it is loaded again for the second step
     return pairs;
   }
   template <int step>
   static NARROW_INLINE B step_of(Packed pairs) {
-    return _mm512_and_si512(step == 0 ? pairs : _mm512_srli_epi16(pairs, 4), _mm512_set1_epi8(15));
+    return nibbles<step>(pairs);
   }
 };
 
@@ -55,7 +47,7 @@ struct Int8 : Dot {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 128};
   static constexpr int unit_steps = 1, unit_bytes = 128;
 
-  static NARROW_INLINE Packed load_b(const char* p) { return _mm512_loadu_si512(p); }
+  static NARROW_INLINE Packed load_b(const char* p) { return load(p); }
   template <int>
   static NARROW_INLINE B step_of(Packed b) {
     return b;

@@ -18,8 +18,8 @@ struct Int4 : Vector512 {
 
   static NARROW_INLINE A load_a(const char* p) { return {Vector512::load_a(p), Vector512::load_a(p + 4)}; }
   static NARROW_INLINE B load_b(const char* p) {
-    const __m512i pairs = _mm512_loadu_si512(p), nibble = _mm512_set1_epi8(15);
-    return {_mm512_and_si512(pairs, nibble), _mm512_and_si512(_mm512_srli_epi16(pairs, 4), nibble)};
+    const Vector512::B pairs = load(p);
+    return {nibbles<0>(pairs), nibbles<1>(pairs)};
   }
   // As assembly for the reason given in int8.cpp.
   template <int>

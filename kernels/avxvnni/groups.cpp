@@ -2,25 +2,17 @@
 // columns by four s8 of a row. Registers of the 4x16 tile: ymm0-7 sums of a group, 2 for a k-step of B, 2 packed, 1 for the
 // mask, 1 or 2 for broadcasts of A; the float sums wait in the L1 cache.
 #include "kernels/avx2/simd.h"
+#include "kernels/avx2/vector.h"
 #include "kernels/common/group_kernel.h"
 
 namespace narrow {
 namespace {
 
-struct Dot {
-  using Acc = __m256i;
-  using A = __m256i;
-  using B = __m256i;
-  using Packed = __m256i;
+struct Dot : Vector256 {
+  using Packed = B;
   static constexpr int in_flight = 8, narrow_steps = 0;
 
-  static NARROW_INLINE A load_a(const char* p) {
-    int32_t four;
-    memcpy(&four, p, 4);
-    return _mm256_set1_epi32(four);
-  }
-  static NARROW_INLINE Packed load_b(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
-  static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
+  static NARROW_INLINE Packed load_b(const char* p) { return load(p); }
   static NARROW_INLINE Acc from(Simd::I x) { return x; }
   static NARROW_INLINE Simd::I to_int(Acc x) { return x; }
   // Assembly, and on a copy, for the reasons given in avx512vnni; {vex} because the EVEX form is another tier's.
@@ -38,7 +30,7 @@ struct Int4 : Dot {
 
   template <int step>
   static NARROW_INLINE B step_of(Packed pairs) {
-    return _mm256_and_si256(step == 0 ? pairs : _mm256_srli_epi16(pairs, 4), _mm256_set1_epi8(15));
+    return nibbles<step>(pairs);
   }
 };
 

@@ -16,8 +16,8 @@ struct Int4 : Vector256 {
 
   static NARROW_INLINE A load_a(const char* p) { return {Vector256::load_a(p), Vector256::load_a(p + 4)}; }
   static NARROW_INLINE B load_b(const char* p) {
-    const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), nibble = _mm256_set1_epi8(15);
-    return {_mm256_and_si256(pairs, nibble), _mm256_and_si256(_mm256_srli_epi16(pairs, 4), nibble)};
+    const Vector256::B pairs = load(p);
+    return {nibbles<0>(pairs), nibbles<1>(pairs)};
   }
   // Assembly with a tied operand for the reason given in avx512vnni; {vex} because the EVEX form is another tier's.
   template <int>
