@@ -80,10 +80,10 @@ void configure(int threads, narrow::Tier tier, bool capped) {
     throw std::runtime_error("oneDNN refuses the instruction-set cap");
 }
 
-struct Matmul::State {
+struct Primitive::State {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
-  dnnl::matmul primitive;
+  dnnl::primitive primitive;
   std::unordered_map<int, dnnl::memory> arguments;
   Buffer a, b, c;
   std::string implementation;
@@ -98,47 +98,9 @@ struct Matmul::State {
     stream.wait();
     return target;
   }
-};
-
-Matmul::Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, std::int64_t k, narrow::Type a_raw,
-               const void* a_data, const void* b_data)
-    : state_(std::make_unique<State>()) {
-  using tag = dnnl::memory::format_tag;
-  State& s = *state_;
-  s.macs = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  try {
-    const auto b_type = a == narrow::Type::f32 ? a : narrow::Type::s8;
-    const auto described = describe(s.engine, {{m, k}, data_type(a), tag::ab}, {{k, n}, data_type(b_type), tag::any},
-                                    {{m, n}, data_type(c), tag::ab});
-    s.implementation = described.impl_info_str();
-    if (is_reference(s.implementation) && s.macs > most_reference_macs) return;
-    s.primitive = dnnl::matmul(described);
-    s.c = Buffer(described.dst_desc().get_size());
-    s.arguments = {
-        {DNNL_ARG_SRC, s.convert({{m, k}, data_type(a_raw), tag::ab}, a_data, described.src_desc(), &s.a)},
-        {DNNL_ARG_WEIGHTS, s.convert({{k, n}, data_type(narrow::Type::s8), tag::ba}, b_data, described.weights_desc(), &s.b)},
-        {DNNL_ARG_DST, dnnl::memory(described.dst_desc(), s.engine, s.c.data())},
-    };
-    s.runnable = true;
-  } catch (const dnnl::error& error) {
-    s.implementation = std::string("none: ") + error.what();
-  }
-}
-Matmul::~Matmul() = default;
-Matmul::Matmul(Matmul&&) noexcept = default;
-
-struct Convolution::State {
-  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream{engine};
-  dnnl::convolution_forward primitive;
-  std::unordered_map<int, dnnl::memory> arguments;
-  Buffer a, b, c;
-  std::string implementation;
-  double macs = 0;
-  bool runnable = false;
 
   // Ones, as floats or bytes.
-  dnnl::memory operand(const dnnl::memory::desc& desc, bool floats, Buffer* buffer) {
+  dnnl::memory ones(const dnnl::memory::desc& desc, bool floats, Buffer* buffer) {
     *buffer = Buffer(desc.get_size());
     if (floats)
       std::fill_n(buffer->as<float>(), desc.get_size() / sizeof(float), 1.0f);
@@ -146,12 +108,56 @@ struct Convolution::State {
       std::memset(buffer->data(), 1, desc.get_size());
     return dnnl::memory(desc, engine, buffer->data());
   }
+
+  // The output and the implementation of `described`; false where it would take too long to run.
+  template <class Description>
+  bool begin(const Description& described) {
+    implementation = described.impl_info_str();
+    if (is_reference(implementation) && macs > most_reference_macs) return false;
+    primitive = dnnl::primitive(described);
+    c = Buffer(described.dst_desc().get_size());
+    arguments.emplace(DNNL_ARG_DST, dnnl::memory(described.dst_desc(), engine, c.data()));
+    return true;
+  }
 };
 
-Convolution::Convolution(narrow::Type a, const ConvSizes& d) : state_(std::make_unique<State>()) {
+Primitive::Primitive(double macs) : state_(std::make_unique<State>()) { state_->macs = macs; }
+Primitive::~Primitive() = default;
+Primitive::Primitive(Primitive&&) noexcept = default;
+
+const std::string& Primitive::implementation() const { return state_->implementation; }
+bool Primitive::runnable() const { return state_->runnable; }
+const void* Primitive::c() const { return state_->c.data(); }
+
+Contender Primitive::contender() const {
+  return bench::contender(state_->macs, [s = state_.get()] {
+    s->primitive.execute(s->stream, s->arguments);
+    s->stream.wait();
+  });
+}
+
+Matmul::Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, std::int64_t k, narrow::Type a_raw,
+               const void* a_data, const void* b_data)
+    : Primitive(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k)) {
   using tag = dnnl::memory::format_tag;
   State& s = *state_;
-  s.macs = d.macs();
+  try {
+    const auto b_type = a == narrow::Type::f32 ? a : narrow::Type::s8;
+    const auto described = describe(s.engine, {{m, k}, data_type(a), tag::ab}, {{k, n}, data_type(b_type), tag::any},
+                                    {{m, n}, data_type(c), tag::ab});
+    if (!s.begin(described)) return;
+    s.arguments.emplace(DNNL_ARG_SRC, s.convert({{m, k}, data_type(a_raw), tag::ab}, a_data, described.src_desc(), &s.a));
+    s.arguments.emplace(DNNL_ARG_WEIGHTS,
+                        s.convert({{k, n}, data_type(narrow::Type::s8), tag::ba}, b_data, described.weights_desc(), &s.b));
+    s.runnable = true;
+  } catch (const dnnl::error& error) {
+    s.implementation = std::string("none: ") + error.what();
+  }
+}
+
+Convolution::Convolution(narrow::Type a, const ConvSizes& d) : Primitive(d.macs()) {
+  using tag = dnnl::memory::format_tag;
+  State& s = *state_;
   const bool floats = a == narrow::Type::f32;
   try {
     const dnnl::memory::desc src({d.n, d.c, d.h, d.w}, data_type(a), tag::any);
@@ -168,39 +174,13 @@ Convolution::Convolution(narrow::Type a, const ConvSizes& d) : state_(std::make_
                                         dst, strides, padding, padding),
         s.engine);
 #endif
-    s.implementation = described.impl_info_str();
-    if (is_reference(s.implementation) && s.macs > most_reference_macs) return;
-    s.primitive = dnnl::convolution_forward(described);
-    s.c = Buffer(described.dst_desc().get_size());
-    s.arguments = {{DNNL_ARG_SRC, s.operand(described.src_desc(), floats, &s.a)},
-                   {DNNL_ARG_WEIGHTS, s.operand(described.weights_desc(), floats, &s.b)},
-                   {DNNL_ARG_DST, dnnl::memory(described.dst_desc(), s.engine, s.c.data())}};
+    if (!s.begin(described)) return;
+    s.arguments.emplace(DNNL_ARG_SRC, s.ones(described.src_desc(), floats, &s.a));
+    s.arguments.emplace(DNNL_ARG_WEIGHTS, s.ones(described.weights_desc(), floats, &s.b));
     s.runnable = true;
   } catch (const dnnl::error& error) {
     s.implementation = std::string("none: ") + error.what();
   }
-}
-Convolution::~Convolution() = default;
-Convolution::Convolution(Convolution&&) noexcept = default;
-
-const std::string& Convolution::implementation() const { return state_->implementation; }
-bool Convolution::runnable() const { return state_->runnable; }
-Contender Convolution::contender() const {
-  return bench::contender(state_->macs, [s = state_.get()] {
-    s->primitive.execute(s->stream, s->arguments);
-    s->stream.wait();
-  });
-}
-
-const std::string& Matmul::implementation() const { return state_->implementation; }
-bool Matmul::runnable() const { return state_->runnable; }
-const void* Matmul::c() const { return state_->c.data(); }
-
-Contender Matmul::contender() const {
-  return bench::contender(state_->macs, [s = state_.get()] {
-    s->primitive.execute(s->stream, s->arguments);
-    s->stream.wait();
-  });
 }
 
 }  // namespace bench::onednn

@@ -18,25 +18,31 @@ std::string version();
 /// std::runtime_error where it cannot be held to the number of threads.
 void configure(int threads, narrow::Tier tier, bool capped);
 
-/// C[m,n] = A[m,k] B[k,n] with raw row-major A and C. B is handed over as raw s8 [n,k] and rearranged here, before any
-/// timing, into the layout that the implementation prefers.
-class Matmul {
+/// One of oneDNN's primitives with its operands, ready to be run over and over.
+class Primitive {
  public:
-  /// a, c: u8 and s32, s8 and s32, or f32 and f32. A is raw u8 or s8 of type `a_raw`; for f32 both are converted.
-  Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, std::int64_t k, narrow::Type a_raw, const void* a_data,
-         const void* b_data);
-  ~Matmul();
-  Matmul(Matmul&&) noexcept;
+  ~Primitive();
+  Primitive(Primitive&&) noexcept;
 
   const std::string& implementation() const;  ///< oneDNN's name for it, or why there is none.
   /// Nothing to run where there is no implementation, or where it is reference code and would take seconds.
   bool runnable() const;
-  Contender contender() const;  ///< Work in MACs.
-  const void* c() const;
+  Contender contender() const;  ///< Work in MACs, padding counted.
+  const void* c() const;        ///< The output.
 
- private:
+ protected:
   struct State;
+  explicit Primitive(double macs);
   std::unique_ptr<State> state_;
+};
+
+/// C[m,n] = A[m,k] B[k,n] with raw row-major A and C. B is handed over as raw s8 [n,k] and rearranged here, before any
+/// timing, into the layout that the implementation prefers.
+class Matmul : public Primitive {
+ public:
+  /// a, c: u8 and s32, s8 and s32, or f32 and f32. A is raw u8 or s8 of type `a_raw`; for f32 both are converted.
+  Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, std::int64_t k, narrow::Type a_raw, const void* a_data,
+         const void* b_data);
 };
 
 /// The sizes of a convolution, square in padding and stride.
@@ -50,20 +56,10 @@ struct ConvSizes {
 };
 
 /// A convolution in the layouts that oneDNN prefers throughout, on operands of no matter what values (none slows it down).
-class Convolution {
+class Convolution : public Primitive {
  public:
   /// u8 (with s8 weights and s32 output) or f32.
   Convolution(narrow::Type a, const ConvSizes& sizes);
-  ~Convolution();
-  Convolution(Convolution&&) noexcept;
-
-  const std::string& implementation() const;
-  bool runnable() const;
-  Contender contender() const;  ///< Work in MACs, padding counted.
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
 };
 
 }  // namespace bench::onednn
