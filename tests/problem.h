@@ -32,6 +32,19 @@ enum class FloatFill { ordinary, special };  ///< special: with NaN, infinities,
   asm volatile("" : : "r"(garbage) : "memory");
 }
 
+/// Whether a blob with one byte damaged, any of every seventh, is refused.
+inline void expect_damage_is_noticed(const Weights& weights) {
+  Guarded copy(weights.bytes(), Weights::alignment);
+  std::memcpy(copy.data(), weights.blob(), weights.bytes());
+  Weights opened;
+  for (std::size_t i = 0; i < copy.size(); i += 7) {
+    copy.data()[i] ^= 0x10;
+    EXPECT_EQ(Weights::open(copy.data(), copy.size(), &opened).code, Code::bad_weights) << "byte " << i;
+    copy.data()[i] ^= 0x10;
+  }
+  EXPECT_TRUE(Weights::open(copy.data(), copy.size(), &opened).ok());
+}
+
 /// The options of a product. Plain values, so that generators can put any together.
 struct Case {
   std::int64_t m = 1, n = 1, k = 1;

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -32,22 +31,6 @@ inline std::vector<const Kernel*> rows_of(Tier tier, Type b = Type::s8, Sums sum
   for (int i = 0; const Kernel* row = kernel(tier, i); ++i)
     if (row->b == b && row->sums == sums && runs(*row)) rows.push_back(row);
   return rows;
-}
-
-/// What the shapes of a tier's tests derive from: the largest figure of any of its rows.
-struct TileLimits {
-  int mr = 1, columns = 1, nr = 1, k_unit = 1;
-};
-inline TileLimits tile_limits(Tier tier) {
-  TileLimits limits;
-  for (const Kernel* kernel : rows_of(tier)) {
-    const Geometry& g = kernel->geometry;
-    limits.nr = std::max(limits.nr, g.nr);
-    limits.columns = std::max(limits.columns, g.nr * g.max_panels);
-    limits.k_unit = std::max(limits.k_unit, g.k_unit);
-    for (int p = 0; p < g.max_panels; ++p) limits.mr = std::max(limits.mr, g.max_rows[p]);
-  }
-  return limits;
 }
 
 /// For suites that are instantiated once for each tier.
