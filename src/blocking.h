@@ -20,7 +20,6 @@ struct BlockingInput {
   int widest;                 ///< see widest_strip
   std::int64_t kc;            ///< see k_of_one_pass
   std::int64_t whole_rows;    ///< see rows_of_one_block
-  std::int64_t l2;            ///< bytes
   int threads;                ///< that the caller offers
   bool may_slice;             ///< k: integer sums may be added up in any order
 };

@@ -1,6 +1,8 @@
 // What this processor and its operating system can run. Read once, never changed.
 #pragma once
 
+#include <cstdint>
+
 #include "narrow/isa.h"
 
 namespace narrow {
@@ -12,5 +14,8 @@ struct Cpu {
   Caches caches;
 };
 const Cpu& cpu() noexcept;
+
+/// Bytes of the L2 cache; where the system does not tell, of a small one.
+inline std::int64_t l2_bytes() noexcept { return cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10; }
 
 }  // namespace narrow

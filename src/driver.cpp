@@ -313,7 +313,6 @@ ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept {
 
 void complete(Product* p) noexcept {
   const Geometry& g = p->kernel->geometry;
-  p->l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
   p->panel_count = divide_up(p->n, g.nr);
   p->k_padded = round_up(elements_of(g.a, p->real_k), g.k_unit);
   p->steps = p->k_padded / g.kr;
@@ -326,12 +325,12 @@ void complete(Product* p) noexcept {
   if (p->groups.count) p->packed_row_bytes = round_up(p->packed_row_bytes, line);
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
   p->widest = widest_strip(g);
-  p->kc = p->groups.count ? p->k_padded : k_of_one_pass(g, p->k_padded, p->l2);
-  p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, p->l2);
+  p->kc = p->groups.count ? p->k_padded : k_of_one_pass(g, p->k_padded, l2_bytes());
+  p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, l2_bytes());
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, p.l2, threads,
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, threads,
                                     p.groups.count == 0 && p.window.rows == 0});
 }
 

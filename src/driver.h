@@ -26,7 +26,6 @@ struct Product {
   int widest;                     ///< strip for many rows, in panels
   std::int64_t kc;                ///< k of one pass over a strip, for many rows
   std::int64_t whole_rows;        ///< up to so many rows, read in place on one thread, are one unit of work
-  std::int64_t l2;                ///< bytes of the cache that a block of A and a strip of B share
   Type a;
   Dynamic dynamic;
   const float* threshold;  ///< of values that become bits: null (0) or [threshold_stride * k]

@@ -101,7 +101,7 @@ TEST_P(Products, Larger) {
 TEST_P(Products, CarriedSums) {
   const Kernel& kernel = *rows_of(GetParam()).front();
   const Geometry& g = kernel.geometry;
-  const std::int64_t n = g.nr * g.max_panels + 1, l2 = cpu().caches.l2 ? static_cast<std::int64_t>(cpu().caches.l2) : 512 << 10;
+  const std::int64_t n = g.nr * g.max_panels + 1, l2 = l2_bytes();
   const int widest = widest_strip(g);
   const std::int64_t k = l2 / 4 / (g.nr * widest) + 3;
   ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), l2), k);
