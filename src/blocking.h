@@ -76,5 +76,9 @@ constexpr Parts split(std::int64_t total, std::int64_t most) noexcept {
   const std::int64_t count = divide_up(total, most), size = divide(total, count);
   return {count, size, total - size * count};
 }
+/// The tiles of so many rows, counted in groups of rows.
+constexpr Parts split_rows(std::int64_t rows, int tile_rows, int row_group) noexcept {
+  return row_group == 1 ? split(rows, tile_rows) : split(divide_up(rows, row_group), tile_rows / row_group);
+}
 
 }  // namespace narrow

@@ -6,185 +6,10 @@
 #include "src/claim.h"
 #include "src/cpu.h"
 #include "src/operand.h"
+#include "src/unit.h"
 
 namespace narrow {
 namespace {
-
-/// Rows whose sums are finished together, at the most: the epilogue sets out less often, and the sums are still in L1.
-constexpr std::int64_t rows_together = 32;
-
-alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
-
-/// Sums of one tile, at (row, column) of the item, on to C.
-void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Columns& columns, const std::int32_t* sum,
-            std::ptrdiff_t sum_stride, std::int64_t row, std::int64_t column, int row_count, int cols) {
-  const auto c_size = static_cast<std::ptrdiff_t>(size_of(p.spec.c));
-  const bool bits = p.spec.c == Type::b1, last = column + cols == p.n;
-  const auto r_size = static_cast<std::ptrdiff_t>(size_of(p.spec.residual));
-  p.epilogue({.spec = &p.spec,
-              .columns = &columns,
-              .sum = sum,
-              .sum_stride = sum_stride,
-              .rows = row_count,
-              .cols = cols,
-              .bit_cols = static_cast<int>(last ? 8 * bit_row_bytes(p.n) - column : cols),
-              .c = static_cast<char*>(item.c) + (row * item.c_stride + (bits ? column / 8 : column)) * c_size,
-              .c_stride = item.c_stride * c_size,
-              .residual = offset(static_cast<const char*>(item.residual), (row * item.residual_stride + column) * r_size),
-              .residual_stride = item.residual_stride * r_size,
-              .a_scale = rows.scale,
-              .a_zero_point = rows.zero_point,
-              .row_sum = rows.row_sum});
-}
-
-/// Where a unit lies in its item.
-struct Unit {
-  std::int64_t row, rows;  ///< of the item
-  std::int64_t panel, panels;
-  std::int64_t k, k_count;  ///< a slice of padded k
-  std::int32_t* partial;    ///< null: sums are finished here; else [rows][padded n] of this slice, at row 0
-};
-
-/// Strips and tiles of one unit, in passes of kc over each strip. `rows` is A at the unit's first row.
-void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, int strip_panels, std::int64_t kc) {
-  const Kernel& kernel = *p.kernel;
-  const Geometry& g = kernel.geometry;
-  const std::int64_t a_element = static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
-  const std::ptrdiff_t step_bytes = bytes_of_panel(g, g.kr);
-  const Parts strips = split(unit.panels, strip_panels);
-  const bool carried = kc < unit.k_count, in_place = unit.partial || (p.direct && !carried);
-  const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
-  alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
-  Columns columns;
-
-  std::int64_t panel = unit.panel;
-  for (std::int64_t s = 0; s < strips.count; panel += strips[s++]) {
-    const int panels = static_cast<int>(strips[s]);
-    const std::int64_t column = panel * g.nr;
-    const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
-    if (!plain) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
-    const TileFn* run = p.window.rows ? kernel.run_indirect[panels - 1] : kernel.run[panels - 1];
-    const char* const b = p.panels + panel * p.panel_stride + bytes_of_panel(g, unit.k);
-    const bool more = s + 1 < strips.count && strips[s + 1] == panels;
-
-    // Sums go straight into C (or the slice's partial sums), or into the buffer: of some tiles, which are finished together,
-    // over and over into the same lines, unless they are to be carried on.
-    TileArgs args;
-    args.b_stride = p.panel_stride;
-    std::int32_t* sums = buffer;
-    args.c_stride = panels * g.nr;
-    args.cols = panels * g.nr;
-    std::ptrdiff_t row_stride = args.c_stride;
-    if (in_place) {
-      sums = unit.partial ? unit.partial + column : static_cast<std::int32_t*>(item.c) + unit.row * item.c_stride + column;
-      args.c_stride = row_stride = unit.partial ? padded_n(p) : item.c_stride;
-      args.cols = cols;
-    }
-    args.groups = &p.groups;
-    args.window = &p.window;
-    args.first_column = column;
-
-    const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
-                                         : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);
-    std::int64_t k = 0;
-    do {
-      const std::int64_t k_left = unit.k_count - k;
-      const bool last = k_left <= kc;
-      args.b = b + bytes_of_panel(g, k);
-      args.steps = carried ? divide(std::min(kc, k_left), g.kr) : unit.k_count == p.k_padded ? p.steps : divide(k_left, g.kr);
-      if (p.window.rows) args.steps /= p.window.rows * p.window.runs;
-      // What is read next, after the tiles of this pass: each of them asks for a share of it, as B may come from memory at less
-      // than the pace of a single one.
-      const char* const next = static_cast<const char*>(!last  ? b + bytes_of_panel(g, k + kc)
-                                                        : more ? b + panels * p.panel_stride
-                                                               : b);
-      args.next_step = next == b ? 0 : divide_up(step_bytes, tiles.count);
-      std::int64_t group = 0, finished = 0;  // rows
-      for (std::int64_t t = 0; t < tiles.count; group += tiles[t++]) {
-        const std::int64_t row = group * g.row_group;
-        const int count = static_cast<int>(std::min<std::int64_t>(tiles[t] * g.row_group, unit.rows - row));
-        const bool in_tail = rows.tail && unit.row + row + count == item.m;
-        const char* const a =
-            in_tail ? rows.tail + (rows.tail_rows - count) * p.packed_row_bytes : rows.a + group * rows.a_stride;
-        args.a = a + (unit.k + k) * a_element;
-        args.a_stride = in_tail ? p.packed_row_bytes : rows.a_stride;
-        args.c = sums + (carried || in_place ? row : row - finished) * row_stride;
-        args.init = k > 0 ? args.c : plain ? zeros : columns.init;
-        args.init_stride = k > 0 ? args.c_stride : 0;
-        const std::ptrdiff_t asked = t * args.next_step;
-        args.next = asked < step_bytes ? next + asked * args.steps : args.b;
-        run[count - 1](args);
-        if (last && !in_place && (t + 1 == tiles.count || row + count - finished > rows_together - max_tile_rows)) {
-          finish(p, item, rows.from(finished, g.row_group), columns, sums + (carried ? finished : 0) * row_stride,
-                 args.c_stride, unit.row + finished, column, static_cast<int>(row + count - finished), cols);
-          finished = row + count;
-        }
-      }
-    } while ((k += kc) < unit.k_count);
-  }
-}
-
-/// Adds up the slices of k for one strip of one row and finishes it.
-void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std::int32_t* partial, int slices, std::int64_t row,
-            std::int64_t panel, int panels) {
-  const Geometry& g = p.kernel->geometry;
-  const std::int64_t column = panel * g.nr;
-  const int width = panels * g.nr;
-  const int cols = static_cast<int>(std::min<std::int64_t>(width, p.n - column));
-  Columns columns;
-  p.kernel->prepare(p.spec, columns_from(p.columns, column), cols, &columns);
-  alignas(64) std::uint32_t sum[max_tile_cols];
-  for (int j = 0; j < width; ++j) sum[j] = static_cast<std::uint32_t>(columns.init[j]);
-  for (int s = 0; s < slices; ++s)
-    for (int j = 0; j < cols; ++j) sum[j] += static_cast<std::uint32_t>(partial[(s * item.m + row) * padded_n(p) + column + j]);
-  finish(p, item, rows, columns, reinterpret_cast<const std::int32_t*>(sum), width, row, column, 1, cols);
-}
-
-/// `count` rows of an item, from `row` on, to where they lie in scratch as rows `to` and on.
-void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::int64_t count, const Packed& packed,
-               std::int64_t to) {
-  const Geometry& g = p.kernel->geometry;
-  const bool quantized = g.a != Type::b1 && is_float(p.a);
-  const char* src = static_cast<const char*>(item.a) + bytes_of(p.a, row * item.a_stride);
-  if (p.permutation) src = gather_rows(p, src, item.a_stride, count, packed.gathered + to * bytes_of(p.a, p.k));
-  p.kernel->pack_a({.src = src,
-                    .src_type = p.a,
-                    .stride = p.permutation ? p.k : item.a_stride,
-                    .rows = static_cast<int>(count),
-                    .k = p.k,
-                    .k_padded = p.packed_row_bytes / static_cast<std::int64_t>(size_of(g.a)),
-                    .dynamic = p.dynamic,
-                    .threshold = p.threshold,
-                    .threshold_stride = p.threshold_stride,
-                    .dst = packed.a + to / g.row_group * p.packed_row_bytes * g.row_group,
-                    .row_sum = p.row_sums ? packed.row_sum + to : nullptr,
-                    .scale = quantized ? packed.scale + to : nullptr,
-                    .zero_point = quantized ? packed.zero_point + to : nullptr,
-                    .groups = &p.groups,
-                    .dst_stride = p.packed_row_bytes,
-                    .group_scale = offset(item.a_scale, p.groups.row_scales ? row * p.groups.count : 0)});
-  if (quantized) return;
-  if (p.spec.row_scale) std::copy_n(item.a_scale + row, count, packed.scale + to);
-  if (p.spec.row_zero_point)
-    for (std::int64_t r = 0; r < count; ++r) packed.zero_point[to + r] = item.a_zero_point[row + r] + a_offset(p.a, g.a);
-}
-
-/// Rows as pack_rows leaves them.
-Rows packed_rows(const Product& p, const Packed& packed) {
-  return {packed.a, p.packed_row_bytes * p.kernel->geometry.row_group, p.spec.row_scale ? packed.scale : nullptr,
-          p.spec.row_zero_point ? packed.zero_point : nullptr, p.row_sums ? packed.row_sum : nullptr};
-}
-
-/// Rows in place, but for the last `count`, which pack_rows has left in scratch.
-Rows rows_with_tail(const Product& p, const GemmArgs& item, const Packed& packed, std::int64_t count) {
-  Rows rows = in_place(p, item);
-  rows.tail = packed.a;
-  rows.tail_rows = count;
-  return rows;
-}
-
-/// Rows of a tail that serves strips of any width.
-std::int64_t tail_rows(const Product& p, std::int64_t m) { return std::min<std::int64_t>(m, p.kernel->geometry.max_rows[0]); }
 
 /// A run of rows that is worked on together: rows [row, row + ...) of items from `item` on, `rows` in all.
 struct Slab {
@@ -297,25 +122,12 @@ std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
 
 }  // namespace
 
-ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept {
-  ColumnSource c = all;
-  c.sum = offset(all.sum, j);
-  c.scale = offset(all.scale, j * all.scale_stride);
-  c.zero_point = offset(all.zero_point, j * all.zero_point_stride);
-  c.bias_s32 = offset(all.bias_s32, j);
-  c.threshold = offset(all.threshold, j);
-  c.at_most = offset(all.at_most, j);
-  c.bias_f32 = offset(all.bias_f32, j);
-  c.multiplier = offset(all.multiplier, j * all.multiplier_stride);
-  c.shift = offset(all.shift, j * all.multiplier_stride);
-  return c;
-}
-
 void complete(Product* p) noexcept {
   const Geometry& g = p->kernel->geometry;
   p->panel_count = divide_up(p->n, g.nr);
   p->k_padded = round_up(elements_of(g.a, p->real_k), g.k_unit);
   p->steps = p->k_padded / g.kr;
+  p->step_bytes = bytes_of_panel(g, g.kr);
   p->panel_bytes = p->groups.count ? p->panel_stride : bytes_of_panel(g, p->k_padded);
   if (p->groups.count) p->steps = p->panel_bytes / bytes_of_panel(g, g.kr);  // as far as requests for the next panel go
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.

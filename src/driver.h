@@ -21,6 +21,7 @@ struct Product {
   Window window;                ///< of a convolution, whose A is an array of WindowRow; none where its rows are 0
   std::int64_t panel_count;
   std::int64_t steps;             ///< k_padded / kr
+  std::int64_t step_bytes;        ///< of one panel, for kr values of k
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
   std::int64_t panel_bytes;       ///< of values of B, without padding between panels
   int widest;                     ///< strip for many rows, in panels

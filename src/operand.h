@@ -40,7 +40,7 @@ struct Packed {
   float* scale;
   std::int32_t* zero_point;
   std::int32_t* row_sum;
-  char* gathered;  ///< rows of A as they were given, in the order of k that the panels have
+  char* gathered;         ///< rows of A as they were given, in the order of k that the panels have
   std::int32_t* partial;  ///< [slices][rows][n padded to panels], where k is sliced
 
   static std::size_t bytes_per_row(const Product& p) {
@@ -95,26 +95,22 @@ const T* offset(const T* p, std::int64_t by) {
   return p ? p + by : nullptr;
 }
 
-/// Rows in the order of k that the panels have.
-inline const char* gather_rows(const Product& p, const char* a, std::int64_t stride, std::int64_t rows, char* out) {
-  const auto gather = [&](auto element) {
-    using T = decltype(element);
-    for (std::int64_t i = 0; i < rows; ++i)
-      for (std::int64_t k = 0; k < p.k; ++k)
-        reinterpret_cast<T*>(out)[i * p.k + k] = reinterpret_cast<const T*>(a)[i * stride + p.permutation[k]];
-  };
-  if (size_of(p.a) == 4)
-    gather(std::uint32_t{});
-  else if (size_of(p.a) == 2)
-    gather(std::uint16_t{});
-  else
-    gather(std::uint8_t{});
-  return out;
-}
-
 inline Rows in_place(const Product& p, const GemmArgs& item) {
   return {static_cast<const char*>(item.a), item.a_stride * static_cast<std::ptrdiff_t>(size_of(p.a)), item.a_scale,
           item.a_zero_point, nullptr};
 }
+
+/// `count` rows of an item, from `row` on, to where they lie in scratch as rows `to` and on.
+void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::int64_t count, const Packed& packed,
+               std::int64_t to);
+
+/// Rows as pack_rows leaves them.
+Rows packed_rows(const Product& p, const Packed& packed);
+
+/// Rows in place, but for the last `count`, which pack_rows has left in scratch.
+Rows rows_with_tail(const Product& p, const GemmArgs& item, const Packed& packed, std::int64_t count);
+
+/// Rows of a tail that serves strips of any width.
+std::int64_t tail_rows(const Product& p, std::int64_t m);
 
 }  // namespace narrow

@@ -11,7 +11,7 @@ namespace {
 
 struct Int8 : Vector512 {
   static constexpr Geometry geometry = {
-      .a = Type::u8, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 10, 8, 6}};
+      .a = Type::u8, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 11, 8, 6}};
   static constexpr int step_bytes = 64, in_flight = 10;
 
   static NARROW_INLINE B load_b(const char* p) { return _mm512_loadu_si512(p); }

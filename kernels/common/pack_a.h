@@ -107,7 +107,8 @@ NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, ptrdiff_t ahead, f
   ptrdiff_t j = 0;
   for (; count - j >= 4 * S::width; j += 4 * S::width) {
     constexpr int lines = (4 * S::width * static_cast<int>(sizeof(Source)) + 63) / 64;
-    unroll<lines>([&](auto i) NARROW_LAMBDA { __builtin_prefetch(x + ahead + j + i * (64 / static_cast<int>(sizeof(Source)))); });
+    unroll<lines>([&](auto i)
+                      NARROW_LAMBDA { __builtin_prefetch(x + ahead + j + i * (64 / static_cast<int>(sizeof(Source)))); });
     narrow.store(out + j, quantized(S::load(x + j)), quantized(S::load(x + j + S::width)),
                  quantized(S::load(x + j + 2 * S::width)), quantized(S::load(x + j + 3 * S::width)));
   }
@@ -117,21 +118,29 @@ NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, ptrdiff_t ahead, f
   }
 }
 
+/// `count` >= size bytes, each ^ flip, in blocks of which the last may overlap the one before.
+template <int size>
+NARROW_INLINE void copy_blocks(const void* x, ptrdiff_t count, uint8_t flip, void* out) {
+  typedef uint8_t Block __attribute__((vector_size(size)));
+  auto move = [&](ptrdiff_t j) NARROW_LAMBDA {
+    Block block;
+    memcpy(&block, static_cast<const char*>(x) + j, size);
+    block ^= flip;
+    memcpy(static_cast<char*>(out) + j, &block, size);
+  };
+  for (ptrdiff_t j = 0; j < count - size; j += size) move(j);
+  move(count - size);
+}
+
 /// Integers as they are, or shifted by 128 one way or the other, which for bytes is a flip of the top bit.
 template <class T, class Source>
 NARROW_INLINE void copy(const Source* x, ptrdiff_t count, T* out) {
-  constexpr int flip = sizeof(T) == 1 && (static_cast<T>(-1) < 0) != (static_cast<Source>(-1) < 0) ? 0x80 : 0;
-  ptrdiff_t j = 0;
+  constexpr uint8_t flip = sizeof(T) == 1 && (static_cast<T>(-1) < 0) != (static_cast<Source>(-1) < 0) ? 0x80 : 0;
   if constexpr (sizeof(T) == 1) {  // a short row is over before a vectorized loop has found out how to go about it
-    typedef uint8_t Block __attribute__((vector_size(64)));
-    for (; count - j >= 64; j += 64) {
-      Block block;
-      memcpy(&block, x + j, 64);
-      block ^= static_cast<uint8_t>(flip);
-      memcpy(out + j, &block, 64);
-    }
+    if (count >= 64) return copy_blocks<64>(x, count, flip, out);
+    if (count >= 8) return copy_blocks<8>(x, count, flip, out);
   }
-  for (; j < count; ++j) out[j] = static_cast<T>(x[j] ^ flip);
+  for (ptrdiff_t j = 0; j < count; ++j) out[j] = static_cast<T>(x[j] ^ flip);
 }
 
 /// Nibbles as what they stand for (`sign` is 8 where they are signed), plus `add`. x begins with an even element.
@@ -161,8 +170,12 @@ NARROW_INLINE void write_row(const PackAArgs& args, int i, Convert convert) {
   T* const group = static_cast<T*>(args.dst) + i / row_group * (row_group * args.k_padded);
   int32_t sum = 0;
   if constexpr (row_group == 1) {
-    convert(0, args.k, group);
-    for (ptrdiff_t j = args.k; j < args.k_padded; ++j) group[j] = 0;
+    const ptrdiff_t k = args.k, k_padded = args.k_padded;
+    if (k_padded - k > kr || k_padded < kr)
+      memset(group + k, 0, (k_padded - k) * sizeof(T));
+    else if (k < k_padded)  // mostly; without a call
+      memset(group + k_padded - kr, 0, kr * sizeof(T));
+    convert(0, k, group);
     if (args.row_sum) sum = sum_of<S>(group, args.k);
   } else {
     T* out = group + i % row_group * kr;
@@ -195,8 +208,9 @@ void pack_nibble_rows(const PackAArgs& args) {
   const int sign = args.src_type == Type::s4 ? 8 : 0, add = a_offset(args.src_type, packed);
   for (int i = 0; i < args.rows; ++i) {
     const uint8_t* x = static_cast<const uint8_t*>(args.src) + i * args.stride / 2;
-    write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out)
-                                                NARROW_LAMBDA { copy_nibbles(x + first / 2, count, sign, add, out); });
+    write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {
+      copy_nibbles(x + first / 2, count, sign, add, out);
+    });
   }
 }
 
@@ -215,12 +229,19 @@ void pack_float_rows(const PackAArgs& args) {
   using T = typename PackedElement<packed>::T;
   const bool symmetric = args.dynamic == Dynamic::symmetric;
   const int offset = symmetric ? a_offset(Type::s8, packed) : a_offset(Type::u8, packed);
+  auto range_of_row = [&](int i) NARROW_LAMBDA {
+    const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
+    return symmetric ? finite_range_of<S, Dynamic::symmetric>(x, args.k) : finite_range_of<S, Dynamic::asymmetric>(x, args.k);
+  };
+  RowRange next{};
+  if (args.rows > 0) next = range_of_row(0);
   for (int i = 0; i < args.rows; ++i) {
     const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
-    const RowRange range =
-        symmetric ? finite_range_of<S, Dynamic::symmetric>(x, args.k) : finite_range_of<S, Dynamic::asymmetric>(x, args.k);
+    // The next row's range is on its way while this row is quantized: a division and a maximum across a register take long.
+    const RowRange range = next;
+    if (i + 1 < args.rows) next = range_of_row(i + 1);
     const RowQuantization q(args.dynamic, range);
-    const ptrdiff_t ahead = i + 1 < args.rows ? args.stride : 0;
+    const ptrdiff_t ahead = i + 2 < args.rows ? 2 * args.stride : 0;
     const typename S::template Narrow<T> narrow(q.zero_point + offset, (symmetric ? -127 : 0) + offset,
                                                 (symmetric ? 127 : 255) + offset);
     write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {

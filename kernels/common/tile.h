@@ -55,7 +55,7 @@ void tile(const TileArgs& args) {
   constexpr int groups = (rows + row_group - 1) / row_group;
   constexpr int accumulators = groups * panels * vectors;
   constexpr int phases = indirect ? 1 : phases_of<Isa>(accumulators);  // runs may be short
-  constexpr bool prefetch = Isa::prefetches && (rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
+  constexpr bool may_prefetch = Isa::prefetches && (rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
   typename Isa::Acc acc[phases][groups][panels][vectors];
@@ -77,7 +77,7 @@ void tile(const TileArgs& args) {
   if constexpr (indirect) unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
 
   // `count` k-steps from here on, a multiple of a_steps.
-  auto advance = [&](auto count) NARROW_LAMBDA {
+  auto advance = [&](auto count, auto prefetch) NARROW_LAMBDA {
     unroll<count / Isa::a_steps>([&](auto g) NARROW_LAMBDA {
       typename Isa::A held[groups];  // only where one load of A covers several steps
       if constexpr (Isa::a_steps > 1)
@@ -121,12 +121,17 @@ void tile(const TileArgs& args) {
       for (ptrdiff_t x = 0; x < args.window->runs; ++x) {
         at = y * args.window->row_stride + x * args.window->run_stride;
         const ptrdiff_t end = at + run_bytes;
-        while (at != end) advance(std::integral_constant<int, unrolled>{});
+        while (at != end) advance(std::integral_constant<int, unrolled>{}, std::bool_constant<may_prefetch>{});
       }
   } else {
-    for (; steps >= unrolled; steps -= unrolled) advance(std::integral_constant<int, unrolled>{});
+    // Two loops, because in small products, with nothing to ask for, instructions are what limits the pace.
+    constexpr std::integral_constant<int, unrolled> turn;
+    if (may_prefetch && next_step != 0)
+      for (; steps >= unrolled; steps -= unrolled) advance(turn, std::bool_constant<may_prefetch>{});
+    else
+      for (; steps >= unrolled; steps -= unrolled) advance(turn, std::false_type{});
     if constexpr (unrolled > Isa::a_steps)
-      for (; steps > 0; steps -= Isa::a_steps) advance(std::integral_constant<int, Isa::a_steps>{});
+      for (; steps > 0; steps -= Isa::a_steps) advance(std::integral_constant<int, Isa::a_steps>{}, std::false_type{});
   }
 
   unroll<groups>([&](auto r) NARROW_LAMBDA {

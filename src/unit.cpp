@@ -1,0 +1,206 @@
+#include "src/unit.h"
+
+#include <algorithm>
+
+namespace narrow {
+namespace {
+
+/// Rows whose sums are finished together, at the most: the epilogue sets out less often, and the sums are still in L1.
+constexpr std::int64_t rows_together = 32;
+
+alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
+
+/// Sums of one tile, at (row, column) of the item, on to C.
+void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Columns& columns, const std::int32_t* sum,
+            std::ptrdiff_t sum_stride, std::int64_t row, std::int64_t column, int row_count, int cols) {
+  const auto c_size = static_cast<std::ptrdiff_t>(size_of(p.spec.c));
+  const bool bits = p.spec.c == Type::b1, last = column + cols == p.n;
+  const auto r_size = static_cast<std::ptrdiff_t>(size_of(p.spec.residual));
+  p.epilogue({.spec = &p.spec,
+              .columns = &columns,
+              .sum = sum,
+              .sum_stride = sum_stride,
+              .rows = row_count,
+              .cols = cols,
+              .bit_cols = static_cast<int>(last ? 8 * bit_row_bytes(p.n) - column : cols),
+              .c = static_cast<char*>(item.c) + (row * item.c_stride + (bits ? column / 8 : column)) * c_size,
+              .c_stride = item.c_stride * c_size,
+              .residual = offset(static_cast<const char*>(item.residual), (row * item.residual_stride + column) * r_size),
+              .residual_stride = item.residual_stride * r_size,
+              .a_scale = rows.scale,
+              .a_zero_point = rows.zero_point,
+              .row_sum = rows.row_sum});
+}
+
+/// One pass of tiles over a strip, each tile below the one before.
+struct Pass {
+  const TileFn* run;
+  Parts tiles;  ///< in groups of rows
+  int row_group;
+  std::int64_t rows;  ///< that are left
+  const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
+  bool carried;       ///< the sums go on from those in C
+  const char* next;  ///< what is read after the pass, but for what the tiles so far have asked for; null: nothing that is known
+  const char* next_end;
+  std::ptrdiff_t next_share;  ///< bytes that a tile asks for
+  TileArgs args;              ///< of the next tile
+
+  /// B may come from memory at less than the pace of a pass, so each of its tiles asks for a share of what is read next.
+  void then(const char* b, std::ptrdiff_t step_bytes) {
+    next = next_end = b;
+    args.next_step = next_share = 0;
+    if (!b) return;
+    args.next_step = divide_up(step_bytes, tiles.count);
+    next_share = args.next_step * args.steps;
+    next_end += step_bytes * args.steps;
+  }
+};
+
+/// The next tiles of a pass: [begin, end).
+void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t end) {
+  TileArgs& args = pass.args;
+  for (std::int64_t t = begin; t < end; ++t) {
+    const std::int64_t groups = pass.tiles[t];
+    const std::int64_t rows = pass.row_group == 1 ? groups : std::min(groups * pass.row_group, pass.rows);
+    if (pass.tail && t + 1 == pass.tiles.count) {
+      args.a = pass.tail;
+      args.a_stride = p.packed_row_bytes;
+    }
+    if (pass.carried) args.init = args.c;
+    args.next = pass.next < pass.next_end ? pass.next : args.b;
+    pass.run[rows - 1](args);
+    args.a = static_cast<const char*>(args.a) + groups * args.a_stride;
+    args.c += rows * args.c_stride;
+    pass.next += pass.next_share;
+    pass.rows -= rows;
+  }
+}
+
+/// Bytes from the beginning of a row (group) of A to its values at k.
+std::ptrdiff_t bytes_to_k(const Geometry& g, std::int64_t k) {
+  return k * static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
+}
+
+/// A strip whose sums are finished from a buffer: those of some tiles together, over and over in the same lines, or, where k
+/// takes several passes, the whole strip's. `first` is the first of these, or the only one.
+void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, std::int64_t kc,
+                      const Columns& columns, std::int64_t column, int cols, const Pass& first) {
+  const Geometry& g = p.kernel->geometry;
+  alignas(64) std::int32_t sums[max_carried_rows * max_tile_cols];
+  const std::int64_t batch = std::max<std::int64_t>(1, rows_together / (first.tiles[0] * g.row_group));
+  Pass pass = first;
+  std::int64_t k = 0;
+  do {
+    const bool carried = kc < unit.k_count, last = unit.k_count - k <= kc;
+    if (carried) {
+      const char* const b = static_cast<const char*>(first.args.b) + k / g.kr * p.step_bytes;
+      pass = first;
+      pass.args.a = static_cast<const char*>(first.args.a) + bytes_to_k(g, k);
+      if (first.tail) pass.tail += bytes_to_k(g, k);
+      pass.args.b = b;
+      pass.args.steps = std::min(kc, unit.k_count - k) / g.kr;
+      pass.then(last ? first.next : b + pass.args.steps * p.step_bytes, p.step_bytes);
+      pass.carried = k > 0;
+      if (k > 0) pass.args.init_stride = pass.args.c_stride;
+    }
+    pass.args.c = sums;
+    for (std::int64_t t = 0, row = 0; t < pass.tiles.count; t += batch) {
+      std::int32_t* const c = pass.args.c;
+      run_tiles(p, pass, t, std::min(t + batch, pass.tiles.count));
+      const std::int64_t done = unit.rows - pass.rows;
+      if (last)
+        finish(p, item, rows.from(row, g.row_group), columns, c, pass.args.c_stride, unit.row + row, column,
+               static_cast<int>(done - row), cols);
+      if (!carried) pass.args.c = sums;
+      row = done;
+    }
+  } while ((k += kc) < unit.k_count);
+}
+
+}  // namespace
+
+ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept {
+  ColumnSource c = all;
+  c.sum = offset(all.sum, j);
+  c.scale = offset(all.scale, j * all.scale_stride);
+  c.zero_point = offset(all.zero_point, j * all.zero_point_stride);
+  c.bias_s32 = offset(all.bias_s32, j);
+  c.threshold = offset(all.threshold, j);
+  c.at_most = offset(all.at_most, j);
+  c.bias_f32 = offset(all.bias_f32, j);
+  c.multiplier = offset(all.multiplier, j * all.multiplier_stride);
+  c.shift = offset(all.shift, j * all.multiplier_stride);
+  return c;
+}
+
+void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, int strip_panels, std::int64_t kc) {
+  const Kernel& kernel = *p.kernel;
+  const Geometry& g = kernel.geometry;
+  const Parts strips = split(unit.panels, strip_panels);
+  const bool in_place = unit.partial || (p.direct && unit.k_count <= kc);  // sums go straight to where they stay
+  const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
+  Columns columns;
+  Pass pass;
+  pass.row_group = g.row_group;
+  pass.carried = false;
+  pass.args.b_stride = p.panel_stride;
+  pass.args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
+  if (p.window.rows) pass.args.steps /= p.window.rows * p.window.runs;
+  pass.args.init = plain ? zeros : columns.init;
+  pass.args.init_stride = 0;
+  pass.args.groups = &p.groups;
+  pass.args.window = &p.window;
+  std::int64_t panel = unit.panel;
+  for (std::int64_t s = 0; s < strips.count; ++s) {
+    const int panels = static_cast<int>(strips[s]);
+    const std::int64_t column = panel * g.nr;
+    const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
+    if (!plain) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+    const char* const b = p.panels + panel * p.panel_stride;
+    panel += panels;
+
+    pass.run = (p.window.rows ? kernel.run_indirect : kernel.run)[panels - 1];
+    pass.tiles = split_rows(unit.rows, g.max_rows[panels - 1], g.row_group);
+    pass.rows = unit.rows;
+    pass.args.a = rows.a;
+    pass.args.a_stride = rows.a_stride;
+    pass.tail = nullptr;
+    if (rows.tail && unit.row + unit.rows == item.m)
+      pass.tail = rows.tail + (rows.tail_rows - pass.tiles[pass.tiles.count - 1]) * p.packed_row_bytes;
+    pass.args.b = b;
+    pass.args.first_column = column;
+    if (unit.k > 0) {
+      pass.args.a = rows.a + bytes_to_k(g, unit.k);
+      if (pass.tail) pass.tail += bytes_to_k(g, unit.k);
+      pass.args.b = b + bytes_of_panel(g, unit.k);
+    }
+    const bool more = s + 1 < strips.count && strips[s + 1] == panels;
+    pass.then(more ? static_cast<const char*>(pass.args.b) + panels * p.panel_stride : nullptr, p.step_bytes);
+    if (!in_place) {
+      pass.args.c_stride = pass.args.cols = panels * g.nr;
+      compute_buffered(p, item, rows, unit, kc, columns, column, cols, pass);
+      continue;
+    }
+    pass.args.c = unit.partial ? unit.partial + column : static_cast<std::int32_t*>(item.c) + unit.row * item.c_stride + column;
+    pass.args.c_stride = unit.partial ? padded_n(p) : item.c_stride;
+    pass.args.cols = cols;
+    run_tiles(p, pass, 0, pass.tiles.count);
+  }
+}
+
+void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std::int32_t* partial, int slices, std::int64_t row,
+            std::int64_t panel, int panels) {
+  const Geometry& g = p.kernel->geometry;
+  const std::int64_t column = panel * g.nr;
+  const int width = panels * g.nr;
+  const int cols = static_cast<int>(std::min<std::int64_t>(width, p.n - column));
+  Columns columns;
+  p.kernel->prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+  alignas(64) std::uint32_t sum[max_tile_cols];
+  for (int j = 0; j < width; ++j) sum[j] = static_cast<std::uint32_t>(columns.init[j]);
+  for (int s = 0; s < slices; ++s)
+    for (int j = 0; j < cols; ++j) sum[j] += static_cast<std::uint32_t>(partial[(s * item.m + row) * padded_n(p) + column + j]);
+  finish(p, item, rows, columns, reinterpret_cast<const std::int32_t*>(sum), width, row, column, 1, cols);
+}
+
+}  // namespace narrow
