@@ -175,9 +175,11 @@ void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexc
   const Reading how = reading(p, item);
   Rows rows = in_place(p, item);
   if (how != Reading::in_place) {
-    const auto narrowest = static_cast<int>(split(p.panel_count, strip_panels).size);
-    const std::int64_t count =
-        how == Reading::packed ? item.m : std::min<std::int64_t>(item.m, p.kernel->geometry.max_rows[narrowest - 1]);
+    // Of a tail, no more than the last tile of a strip is packed.
+    const Parts strips = split(p.panel_count, strip_panels);
+    const auto last_rows = [&](std::int64_t panels) { return split(item.m, p.kernel->geometry.max_rows[panels - 1]).size; };
+    std::int64_t count = how == Reading::packed ? item.m : last_rows(strips.size);
+    if (how == Reading::tail_packed && strips.larger > 0) count = std::max(count, last_rows(strips.size + 1));
     const Packed packed = Packed::carve(p, count, align(scratch));
     pack_rows(p, item, item.m - count, count, packed, 0);
     rows = how == Reading::packed ? packed_rows(p, packed) : rows_with_tail(p, item, packed, count);
