@@ -10,8 +10,10 @@
 namespace narrow {
 namespace {
 
-/// Rows whose sums are finished together, at the most: the epilogue sets out less often, and the sums are still in L1.
-constexpr std::int64_t rows_together = 32;
+/// Rows whose sums are finished together, at the most: the epilogue sets out less often, and the sums are still in L1. But rows
+/// of C that are a multiple of 4096 bytes apart would, so many at once, crowd each other out of the few sets that they share:
+/// of these a tile at a time, whose stores then go on beside the sums of the next.
+constexpr std::int64_t rows_together(std::int64_t c_row_bytes) { return c_row_bytes % 4096 == 0 ? max_tile_rows : 32; }
 
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
@@ -54,6 +56,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const Parts strips = split(unit.panels, strip_panels);
   const bool carried = kc < unit.k_count, in_place = unit.partial || (p.direct && !carried);
   const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
+  const std::int64_t together = rows_together(item.c_stride * static_cast<std::int64_t>(size_of(p.spec.c)));
   alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
   Columns columns;
 
@@ -114,7 +117,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
         const std::ptrdiff_t asked = t * args.next_step;
         args.next = asked < step_bytes ? next + asked * args.steps : args.b;
         run[count - 1](args);
-        if (last && !in_place && (t + 1 == tiles.count || row + count - finished > rows_together - max_tile_rows)) {
+        if (last && !in_place && (t + 1 == tiles.count || row + count - finished > together - max_tile_rows)) {
           finish(p, item, rows.from(finished, g.row_group), columns, sums + (carried ? finished : 0) * row_stride,
                  args.c_stride, unit.row + finished, column, static_cast<int>(row + count - finished), cols);
           finished = row + count;

@@ -51,6 +51,11 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     buffer.copy(p, count);
   }
 
+  static NARROW_INLINE I sum_fours(const int8_t* p) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes), _mm256_set1_epi16(1));
+  }
+  static NARROW_INLINE I add_pairs(I a, I b) { return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8); }
   static NARROW_INLINE int32_t reduce_add(I a) {
     __m128i x = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
     x = _mm_add_epi32(x, _mm_unpackhi_epi64(x, x));
