@@ -56,6 +56,8 @@ struct Simd : XsimdBase<xsimd::avx512bw> {
     return _mm512_add_epi32(_mm512_permutex2var_epi32(a, even, b), _mm512_permutex2var_epi32(a, odd, b));
   }
   static NARROW_INLINE int32_t reduce_add(I a) { return _mm512_reduce_add_epi32(a); }
+  static NARROW_INLINE int32_t reduce_max_signed(I a) { return _mm512_reduce_max_epi32(a); }
+  static NARROW_INLINE uint32_t reduce_max_unsigned(I a) { return _mm512_reduce_max_epu32(a); }
   static NARROW_INLINE uint32_t mask_not_less(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
   static NARROW_INLINE uint32_t mask_not_less(I a, I b) { return _mm512_cmpge_epi32_mask(a, b); }
   static NARROW_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }

@@ -92,28 +92,6 @@ struct XsimdBase {
     return xsimd::bitwise_cast<I>(xsimd::max(xsimd::bitwise_cast<U>(a), xsimd::bitwise_cast<U>(b)));
   }
 
-  // Once a row, so the lanes may go through memory.
-  static NARROW_INLINE int32_t reduce_max_signed(I a) {
-    int32_t lane[width], result = INT32_MIN;
-    a.store_unaligned(lane);
-    for (int i = 0; i < width; ++i) result = lane[i] > result ? lane[i] : result;
-    return result;
-  }
-  static NARROW_INLINE uint32_t reduce_max_unsigned(I a) {
-    int32_t lane[width];
-    uint32_t result = 0;
-    a.store_unaligned(lane);
-    for (int i = 0; i < width; ++i) result = static_cast<uint32_t>(lane[i]) > result ? static_cast<uint32_t>(lane[i]) : result;
-    return result;
-  }
-  static NARROW_INLINE int32_t reduce_add(I a) {
-    int32_t lane[width];
-    uint32_t result = 0;
-    a.store_unaligned(lane);
-    for (int i = 0; i < width; ++i) result += static_cast<uint32_t>(lane[i]);
-    return static_cast<int32_t>(result);
-  }
-
  protected:
   /// The bf16 nearest to x, in the low half of each lane; as to_bf16.
   static NARROW_INLINE I round_bf16(F x) {
