@@ -65,7 +65,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const int panels = static_cast<int>(strips[s]);
     const std::int64_t column = panel * g.nr;
     const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
-    if (!plain) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+    if (!plain && (s == 0 || !p.columns_alike)) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
     const TileFn* run = p.window.rows ? kernel.run_indirect[panels - 1] : kernel.run[panels - 1];
     const char* const b = p.panels + panel * p.panel_stride + bytes_of_panel(g, unit.k);
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
@@ -327,6 +327,8 @@ void complete(Product* p) noexcept {
       p->groups.count ? p->groups.a_scales + (p->groups.row_scales ? 4 * p->groups.count : 0) : p->k_padded * element;
   if (p->groups.count) p->packed_row_bytes = round_up(p->packed_row_bytes, line);
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
+  const ColumnSource& c = p->columns;
+  p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   p->widest = widest_strip(g);
   p->kc = p->groups.count ? p->k_padded : k_of_one_pass(g, p->k_padded, l2_bytes());
   p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, l2_bytes());
