@@ -34,17 +34,20 @@ inline Reading reading(const Product& p, const GemmArgs& item) {
   return p.k_padded - p.k <= item.a_stride ? Reading::tail_packed : Reading::packed;
 }
 
+/// Elements from row to row of A in the order of k that the panels have: rows of nibbles begin with a byte of their own.
+inline std::int64_t gathered_stride(const Product& p) { return p.k + p.k % 2; }
+
 /// What pack_a leaves in scratch for the rows of one slab.
 struct Packed {
   char* a;
   float* scale;
   std::int32_t* zero_point;
   std::int32_t* row_sum;
-  char* gathered;  ///< rows of A as they were given, in the order of k that the panels have
+  char* gathered;         ///< rows of A as they were given, in the order of k that the panels have
   std::int32_t* partial;  ///< [slices][rows][n padded to panels], where k is sliced
 
   static std::size_t bytes_per_row(const Product& p) {
-    return static_cast<std::size_t>(p.packed_row_bytes + (p.permutation ? bytes_of(p.a, p.k) : 0)) + 3 * 4;
+    return static_cast<std::size_t>(p.packed_row_bytes + (p.permutation ? bytes_of(p.a, gathered_stride(p)) : 0)) + 3 * 4;
   }
   static std::size_t slack(const Product& p) {  // alignment of six sections, and a partner for an odd last row
     return 6 * line + static_cast<std::size_t>(p.packed_row_bytes) * (p.kernel->geometry.row_group - 1);
@@ -61,7 +64,7 @@ struct Packed {
     s.scale = reinterpret_cast<float*>(take(4 * rows));
     s.zero_point = reinterpret_cast<std::int32_t*>(take(4 * rows));
     s.row_sum = reinterpret_cast<std::int32_t*>(take(4 * rows));
-    s.gathered = take(p.permutation ? bytes_of(p.a, p.k) * rows : 0);
+    s.gathered = take(p.permutation ? bytes_of(p.a, gathered_stride(p)) * rows : 0);
     s.partial = reinterpret_cast<std::int32_t*>(at);
     return s;
   }
@@ -97,12 +100,22 @@ const T* offset(const T* p, std::int64_t by) {
 
 /// Rows in the order of k that the panels have.
 inline const char* gather_rows(const Product& p, const char* a, std::int64_t stride, std::int64_t rows, char* out) {
+  const std::int64_t out_stride = gathered_stride(p);
   const auto gather = [&](auto element) {
     using T = decltype(element);
     for (std::int64_t i = 0; i < rows; ++i)
       for (std::int64_t k = 0; k < p.k; ++k)
-        reinterpret_cast<T*>(out)[i * p.k + k] = reinterpret_cast<const T*>(a)[i * stride + p.permutation[k]];
+        reinterpret_cast<T*>(out)[i * out_stride + k] = reinterpret_cast<const T*>(a)[i * stride + p.permutation[k]];
   };
+  if (is_4bit(p.a)) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const char* const row = a + i * stride / 2;
+      const auto nibble = [&](std::int64_t k) { return row[p.permutation[k] / 2] >> p.permutation[k] % 2 * 4 & 15; };
+      for (std::int64_t k = 0; k < p.k; k += 2)
+        out[(i * out_stride + k) / 2] = static_cast<char>(nibble(k) | (k + 1 < p.k ? nibble(k + 1) << 4 : 0));
+    }
+    return out;
+  }
   if (size_of(p.a) == 4)
     gather(std::uint32_t{});
   else if (size_of(p.a) == 2)
