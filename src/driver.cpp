@@ -136,6 +136,8 @@ void complete(Product* p) noexcept {
       p->groups.count ? p->groups.a_scales + (p->groups.row_scales ? 4 * p->groups.count : 0) : p->k_padded * element;
   if (p->groups.count) p->packed_row_bytes = round_up(p->packed_row_bytes, line);
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
+  const ColumnSource& c = p->columns;
+  p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   p->widest = widest_strip(g);
   p->kc = p->groups.count ? p->k_padded : k_of_one_pass(g, p->k_padded, l2_bytes());
   p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, l2_bytes());

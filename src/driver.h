@@ -35,6 +35,7 @@ struct Product {
   bool must_pack;  ///< A cannot be read in place, whatever its stride
   bool ragged;     ///< it can but for k not being a multiple of k_unit
   bool row_sums;   ///< of A are needed (B has zero points)
+  bool columns_alike;  ///< in what prepare makes of them
   bool verbose;
 };
 

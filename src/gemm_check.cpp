@@ -155,7 +155,6 @@ Status check_plan(const GemmDesc& d, const Weights& w, const Kernel& kernel) noe
   if (Status s = check_c(d, w.n(), is_float(d.a) && !bits); !s.ok()) return s;
   const BlobHeader& h = WeightsAccess::header(w);
   if (Status s = check_groups(d, h.group_size != 0); !s.ok()) return s;
-  if (h.permuted && is_4bit(d.a)) return {Code::unsupported, "gemm: permuted weights take no a of 4 bits"};
   return check_overflow(d, w, bits);
 }
 

@@ -7,12 +7,22 @@ namespace {
 
 /// Rows in the order of k that the panels have.
 const char* gather_rows(const Product& p, const char* a, std::int64_t stride, std::int64_t rows, char* out) {
+  const std::int64_t out_stride = gathered_stride(p);
   const auto gather = [&](auto element) {
     using T = decltype(element);
     for (std::int64_t i = 0; i < rows; ++i)
       for (std::int64_t k = 0; k < p.k; ++k)
-        reinterpret_cast<T*>(out)[i * p.k + k] = reinterpret_cast<const T*>(a)[i * stride + p.permutation[k]];
+        reinterpret_cast<T*>(out)[i * out_stride + k] = reinterpret_cast<const T*>(a)[i * stride + p.permutation[k]];
   };
+  if (is_4bit(p.a)) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const char* const row = a + i * stride / 2;
+      const auto nibble = [&](std::int64_t k) { return row[p.permutation[k] / 2] >> p.permutation[k] % 2 * 4 & 15; };
+      for (std::int64_t k = 0; k < p.k; k += 2)
+        out[(i * out_stride + k) / 2] = static_cast<char>(nibble(k) | (k + 1 < p.k ? nibble(k + 1) << 4 : 0));
+    }
+    return out;
+  }
   if (size_of(p.a) == 4)
     gather(std::uint32_t{});
   else if (size_of(p.a) == 2)
@@ -29,10 +39,10 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
   const Geometry& g = p.kernel->geometry;
   const bool quantized = g.a != Type::b1 && is_float(p.a);
   const char* src = static_cast<const char*>(item.a) + bytes_of(p.a, row * item.a_stride);
-  if (p.permutation) src = gather_rows(p, src, item.a_stride, count, packed.gathered + to * bytes_of(p.a, p.k));
+  if (p.permutation) src = gather_rows(p, src, item.a_stride, count, packed.gathered + to * bytes_of(p.a, gathered_stride(p)));
   p.kernel->pack_a({.src = src,
                     .src_type = p.a,
-                    .stride = p.permutation ? p.k : item.a_stride,
+                    .stride = p.permutation ? gathered_stride(p) : item.a_stride,
                     .rows = static_cast<int>(count),
                     .k = p.k,
                     .k_padded = p.packed_row_bytes / static_cast<std::int64_t>(size_of(g.a)),

@@ -34,6 +34,9 @@ inline Reading reading(const Product& p, const GemmArgs& item) {
   return p.k_padded - p.k <= item.a_stride ? Reading::tail_packed : Reading::packed;
 }
 
+/// Elements from row to row of A in the order of k that the panels have: rows of nibbles begin with a byte of their own.
+inline std::int64_t gathered_stride(const Product& p) { return p.k + p.k % 2; }
+
 /// What pack_a leaves in scratch for the rows of one slab.
 struct Packed {
   char* a;
@@ -44,7 +47,7 @@ struct Packed {
   std::int32_t* partial;  ///< [slices][rows][n padded to panels], where k is sliced
 
   static std::size_t bytes_per_row(const Product& p) {
-    return static_cast<std::size_t>(p.packed_row_bytes + (p.permutation ? bytes_of(p.a, p.k) : 0)) + 3 * 4;
+    return static_cast<std::size_t>(p.packed_row_bytes + (p.permutation ? bytes_of(p.a, gathered_stride(p)) : 0)) + 3 * 4;
   }
   static std::size_t slack(const Product& p) {  // alignment of six sections, and a partner for an odd last row
     return 6 * line + static_cast<std::size_t>(p.packed_row_bytes) * (p.kernel->geometry.row_group - 1);
@@ -61,7 +64,7 @@ struct Packed {
     s.scale = reinterpret_cast<float*>(take(4 * rows));
     s.zero_point = reinterpret_cast<std::int32_t*>(take(4 * rows));
     s.row_sum = reinterpret_cast<std::int32_t*>(take(4 * rows));
-    s.gathered = take(p.permutation ? bytes_of(p.a, p.k) * rows : 0);
+    s.gathered = take(p.permutation ? bytes_of(p.a, gathered_stride(p)) * rows : 0);
     s.partial = reinterpret_cast<std::int32_t*>(at);
     return s;
   }

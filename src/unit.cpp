@@ -5,8 +5,13 @@
 namespace narrow {
 namespace {
 
-/// Rows whose sums are finished together, at the most: the epilogue sets out less often, and the sums are still in L1.
-constexpr std::int64_t rows_together = 32;
+/// Tiles of so many rows whose sums are finished together: the epilogue sets out less often, and the sums are still in L1. But
+/// rows of C that are a multiple of 4096 bytes apart would, so many at once, crowd each other out of the few sets that they
+/// share: of these a tile at a time, whose stores then go on beside the sums of the next.
+std::int64_t tiles_together(std::int64_t tile_rows, std::int64_t c_row_bytes) {
+  constexpr std::int64_t rows = 32;
+  return c_row_bytes % 4096 == 0 || tile_rows > rows ? 1 : rows / tile_rows;
+}
 
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
@@ -87,7 +92,8 @@ void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, 
                       const Columns& columns, std::int64_t column, int cols, const Pass& first) {
   const Geometry& g = p.kernel->geometry;
   alignas(64) std::int32_t sums[max_carried_rows * max_tile_cols];
-  const std::int64_t batch = std::max<std::int64_t>(1, rows_together / (first.tiles[0] * g.row_group));
+  const std::int64_t batch =
+      tiles_together(first.tiles[0] * g.row_group, item.c_stride * static_cast<std::int64_t>(size_of(p.spec.c)));
   Pass pass = first;
   std::int64_t k = 0;
   do {
@@ -155,7 +161,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const int panels = static_cast<int>(strips[s]);
     const std::int64_t column = panel * g.nr;
     const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
-    if (!plain) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+    if (!plain && (s == 0 || !p.columns_alike)) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
     const char* const b = p.panels + panel * p.panel_stride;
     panel += panels;
 

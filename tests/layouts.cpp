@@ -1,5 +1,4 @@
-// Raw layouts of files against naive decoders, one value at a time as each format's own description has it; act-order; and
-// packing block by block.
+// Raw layouts of files against naive decoders, one value at a time as each format's own description has it; and act-order.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,10 +6,8 @@
 #include <functional>
 
 #include "narrow/narrow.h"
-#include "tests/guarded.h"
+#include "tests/raw_data.h"
 #include "tests/reference_groups.h"
-#include "tests/rng.h"
-#include "tests/tiers.h"
 
 namespace narrow::test {
 namespace {
@@ -24,21 +21,9 @@ struct Decoded {
   std::int64_t groups() const { return (k + size - 1) / size; }
 };
 
-class Layouts : public TierTest {
+class Layouts : public RawDataTest {
  protected:
   static constexpr std::int64_t m = 3;
-
-  Guarded bytes(std::size_t count, Edge edge = Edge::back) {
-    std::vector<std::uint8_t> v(count);
-    for (std::uint8_t& x : v) x = static_cast<std::uint8_t>(rng_.next());
-    return guarded_copy(v.data(), v.size(), edge);
-  }
-  Guarded halves(std::size_t count) {
-    std::vector<std::uint16_t> v(count);
-    for (std::uint16_t& x : v) x = half();
-    return guarded_copy(v.data(), v.size());
-  }
-  std::uint16_t half() { return encode16(static_cast<float>(rng_.real(-0.02, 0.02)), f16_format); }
 
   /// Packs, multiplies rows of s8 and compares with the definition over decoded values. The permutation is A's and the groups'.
   void check(WeightsDesc w, const Decoded& d) {
@@ -118,8 +103,6 @@ class Layouts : public TierTest {
     w.data = data.data();
     check(w, d);
   }
-
-  Rng rng_{7};
 };
 NARROW_FOR_EACH_TIER(Layouts);
 
@@ -229,32 +212,43 @@ TEST_P(Layouts, Awq) {
       }
 }
 
-/// Floats in A with act-order: they are quantized as in their own order, and only then taken in another.
-TEST_P(Layouts, ActOrderOfFloats) {
-  constexpr std::int64_t k = 70, n = 40, size = 32, rows = 5;
-  const Guarded data = bytes(n * k / 2), scales = halves(n * 3);
+/// Element `from` of x to place `to` of y, which is zero.
+void move_element(Type type, const std::uint8_t* x, std::int64_t from, std::uint8_t* y, std::int64_t to) {
+  if (is_4bit(type))
+    y[to / 2] |= static_cast<std::uint8_t>((x[from / 2] >> from % 2 * 4 & 15) << to % 2 * 4);
+  else
+    std::memcpy(y + bytes_of(type, to), x + bytes_of(type, from), size_of(type));
+}
+
+/// Act-order by the permutation, and by moving B's and A's k: floats are quantized in their own order, and only then taken in
+/// another; nibbles are taken out of their bytes.
+TEST_P(Layouts, ActOrderOfA) {
+  constexpr std::int64_t k = 71, stride = 72, n = 40, size = 32, rows = 5;
+  const Guarded data = bytes(n * stride / 2), scales = halves(n * 3);
   std::int32_t permutation[k];
   for (int p = 0; p < k; ++p) permutation[p] = p * 27 % k;
   WeightsDesc w;
   w.type = Type::s4;
   w.k = k;
   w.n = n;
-  w.data = data.data();
+  w.stride = stride;
   w.groups = {size, scales.data(), Type::f16};
   w.cap = GetParam();
-  std::vector<std::uint8_t> moved(n * k / 2);  // the same, with columns of k already in order
+  std::vector<std::uint8_t> moved(n * stride / 2);
   for (std::int64_t j = 0; j < n; ++j)
-    for (std::int64_t p = 0; p < k; ++p) {
-      const int v = data.data()[j * k / 2 + permutation[p] / 2] >> permutation[p] % 2 * 4 & 15;
-      moved[static_cast<std::size_t>(j * k / 2 + p / 2)] |= static_cast<std::uint8_t>(v << p % 2 * 4);
-    }
-  for (Type type : {Type::f32, Type::f16}) {
-    const auto element = static_cast<std::int64_t>(size_of(type));
-    std::vector<std::uint8_t> a(static_cast<std::size_t>(rows * k * element)), a_moved = a;
-    for (std::int64_t i = 0; i < rows * k; ++i) store_float(a.data(), type, i, static_cast<float>(rng_.real(-3, 3)));
+    for (std::int64_t p = 0; p < k; ++p)
+      move_element(w.type, data.data(), j * stride + permutation[p], moved.data(), j * stride + p);
+  for (Type type : {Type::f32, Type::f16, Type::s8, Type::s4, Type::u4}) {
+    const std::int64_t elements = (rows - 1) * stride + k;
+    std::vector<std::uint8_t> values(static_cast<std::size_t>(bytes_of(type, elements)));
+    for (std::uint8_t& x : values) x = static_cast<std::uint8_t>(rng_.next());
+    for (std::int64_t i = 0; i < elements && is_float(type); ++i)
+      store_float(values.data(), type, i, static_cast<float>(rng_.real(-3, 3)));
+    const Guarded a = guarded_copy(values.data(), values.size());
+    std::vector<std::uint8_t> a_moved(a.size());
     for (std::int64_t i = 0; i < rows; ++i)
       for (std::int64_t p = 0; p < k; ++p)
-        store_float(a_moved.data(), type, i * k + p, load(a.data(), type, i * k + permutation[p]));
+        move_element(type, a.data(), i * stride + permutation[p], a_moved.data(), i * stride + p);
     std::vector<float> c[2];
     for (int plain = 0; plain < 2; ++plain) {
       w.data = plain ? moved.data() : data.data();
@@ -274,180 +268,15 @@ TEST_P(Layouts, ActOrderOfFloats) {
       GemmArgs args;
       args.m = rows;
       args.a = plain ? a_moved.data() : a.data();
-      args.a_stride = k;
+      args.a_stride = stride;
       args.c = c[plain].data();
       args.c_stride = n;
       Guarded scratch(plan.scratch_size(rows), Gemm::scratch_alignment);
       ASSERT_TRUE(plan.run(args, scratch.data(), scratch.size()).ok());
       ASSERT_TRUE(scratch.margins_intact());
     }
-    EXPECT_EQ(c[0], c[1]);
+    EXPECT_EQ(c[0], c[1]) << name(type);
   }
-}
-
-/// Blocks of columns, one after another, give the blob that all of them give at once.
-TEST_P(Layouts, Streamed) {
-  constexpr std::int64_t k = 320, n = 200;
-  std::vector<std::uint8_t> raw(static_cast<std::size_t>(n * (k / 32) * 18), 0x25);  // as a scale: 0.02
-  const Guarded blocks = guarded_copy(raw.data(), raw.size()), data = bytes(static_cast<std::size_t>(n * k));
-  std::vector<float> scale(n), floats(n * k);
-  std::vector<std::int32_t> zero_point(n);
-  for (float& x : scale) x = static_cast<float>(rng_.real(0.001, 0.01));
-  for (float& x : floats) x = static_cast<float>(rng_.real(-1, 1));
-  for (std::int32_t& x : zero_point) x = static_cast<std::int32_t>(rng_.between(0, 15));
-  const Guarded scales = halves(n * 10);
-
-  struct Kind {
-    const char* name;
-    std::function<void(WeightsDesc&, std::int64_t)> from;  // arrays of the columns from there on
-  };
-  const Kind kinds[] = {
-      {"s8", [&](WeightsDesc& w, std::int64_t j) { w.data = data.data() + j * k; }},
-      {"u4",
-       [&](WeightsDesc& w, std::int64_t j) {
-         w.type = Type::u4;
-         w.data = data.data() + j * k / 2;
-         w.scale = scale.data() + j;
-         w.scale_per = w.zero_point_per = Per::column;
-         w.zero_point = zero_point.data() + j;
-       }},
-      {"s4 in groups",
-       [&](WeightsDesc& w, std::int64_t j) {
-         w.type = Type::s4;
-         w.data = data.data() + j * k / 2;
-         w.groups = {32, scales.data() + j * 10 * 2, Type::f16};
-       }},
-      {"q4_0",
-       [&](WeightsDesc& w, std::int64_t j) {
-         w.type = Type::u4;
-         w.layout = Layout::ggml_q4_0;
-         w.data = blocks.data() + j * (k / 32) * 18;
-       }},
-      {"floats to u4 columns",
-       [&](WeightsDesc& w, std::int64_t j) {
-         w.type = Type::u4;
-         w.data_type = Type::f32;
-         w.data = floats.data() + j * k;
-       }},
-      {"floats to s8 columns",
-       [&](WeightsDesc& w, std::int64_t j) {
-         w.data_type = Type::f32;
-         w.data = floats.data() + j * k;
-       }},
-      {"floats to u4 groups",
-       [&](WeightsDesc& w, std::int64_t j) {
-         w.type = Type::u4;
-         w.data_type = Type::f32;
-         w.data = floats.data() + j * k;
-         w.range = narrow::Range::mse;
-         w.groups.size = 64;
-         w.groups.scale_type = Type::bf16;
-       }},
-  };
-  for (const Kind& kind : kinds) {
-    SCOPED_TRACE(kind.name);
-    WeightsDesc whole;
-    whole.k = k;
-    whole.n = n;
-    whole.cap = GetParam();
-    kind.from(whole, 0);
-    std::size_t size = 0;
-    ASSERT_TRUE(Weights::packed_size(whole, &size).ok());
-    Guarded once(size, Weights::alignment), streamed(size, Weights::alignment);
-    Weights a, b;
-    ASSERT_TRUE(Weights::pack(whole, once.data(), size, &a).ok());
-    WeightsStream stream;
-    ASSERT_TRUE(WeightsStream::begin(whole, streamed.data(), size, &stream).ok());
-    EXPECT_EQ(stream.finish(&b).code, Code::invalid_argument);
-    for (const auto& [first, last] : {std::pair<std::int64_t, std::int64_t>{0, 64}, {64, 192}, {192, n}}) {
-      WeightsDesc block = whole;
-      kind.from(block, first);
-      block.n = 63;
-      EXPECT_EQ(stream.add(block).code, Code::invalid_argument);
-      block.n = n + 64;
-      EXPECT_EQ(stream.add(block).code, Code::invalid_argument);
-      block.n = last - first;
-      ASSERT_TRUE(stream.add(block).ok());
-    }
-    ASSERT_TRUE(stream.finish(&b).ok());
-    EXPECT_EQ(a.bytes(), b.bytes());
-    EXPECT_EQ(std::memcmp(once.data(), streamed.data(), size), 0);
-    EXPECT_TRUE(streamed.margins_intact());
-    Weights opened;
-    EXPECT_TRUE(Weights::open(streamed.data(), size, &opened).ok());
-  }
-}
-
-TEST(LayoutArguments, AreChecked) {
-  const std::vector<std::uint8_t> data(4096);
-  const std::vector<float> scales(64, 1.0f);
-  auto code = [&](auto change) {
-    WeightsDesc d;
-    d.type = Type::u4;
-    d.k = 64;
-    d.n = 8;
-    d.data = data.data();
-    d.groups = {32, scales.data()};
-    change(d);
-    std::size_t bytes = 0;
-    if (Status s = Weights::packed_size(d, &bytes); !s.ok()) return s.code;
-    Guarded blob(bytes, Weights::alignment);
-    Weights out;
-    return Weights::pack(d, blob.data(), bytes, &out).code;
-  };
-  const Code invalid = Code::invalid_argument, unsupported = Code::unsupported;
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::gptq; }), Code::ok);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = static_cast<Layout>(7); }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::gptq, d.type = Type::s4; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::gptq, d.k = 63; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::awq, d.n = 7; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::awq, d.stride = 64; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::awq, d.groups.size = 0; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::ggml_q4_0; }), invalid);  // scales of its own
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::ggml_q4_0, d.groups = {}; }), Code::ok);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::ggml_q4_0, d.groups = {}, d.groups.size = 64; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::ggml_q4_0, d.groups = {}, d.k = 48; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::s32; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32, d.type = Type::b1; }), unsupported);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32, d.layout = Layout::awq; }), invalid);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32; }), Code::ok);
-  EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32, d.range = static_cast<narrow::Range>(2); }), invalid);
-  std::int32_t permutation[64] = {};
-  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), Code::ok);
-  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation, d.groups = {}; }), unsupported);
-  permutation[63] = 64;
-  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), invalid);
-  permutation[63] = -1;
-  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), invalid);
-  std::vector<float> floats(64 * 8);
-  for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
-    for (std::int64_t size : {0, 32})
-      for (narrow::Range range : {narrow::Range::min_max, narrow::Range::mse}) {
-        floats[511] = bad;
-        EXPECT_EQ(code([&](WeightsDesc& d) {
-                    d.data = floats.data(), d.data_type = Type::f32, d.groups.size = size, d.range = range;
-                  }),
-                  invalid);
-      }
-
-  WeightsDesc kn;
-  kn.k = 64;
-  kn.n = 128;
-  kn.order = Order::kn;
-  kn.data = data.data();
-  std::size_t bytes = 0;
-  ASSERT_TRUE(Weights::packed_size(kn, &bytes).ok());
-  Guarded blob(bytes, Weights::alignment);
-  WeightsStream stream;
-  EXPECT_EQ(stream.add(kn).code, invalid);
-  EXPECT_EQ(WeightsStream::begin(kn, blob.data(), bytes, &stream).code, unsupported);
-  kn.order = Order::nk;
-  EXPECT_EQ(WeightsStream::begin(kn, blob.data(), bytes - 1, &stream).code, invalid);
-  EXPECT_EQ(WeightsStream::begin(kn, blob.data() + 1, bytes, &stream).code, invalid);
-  ASSERT_TRUE(WeightsStream::begin(kn, blob.data(), bytes, &stream).ok());
-  kn.n = 64;
-  kn.type = Type::s4;
-  EXPECT_EQ(stream.add(kn).code, invalid);  // of another kind
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ enum class Requantize : std::uint8_t {
 struct GemmDesc {
   // A
   /// u8, s8, u4 or s4 as given, or f32, bf16, f16 quantized per row on the way in (and then the scales and zero points below are
-  /// not used). Rows of u4 and s4 begin with a byte of their own (an even a_stride), and take no weights with a permutation.
+  /// not used). Rows of u4 and s4 begin with a byte of their own (an even a_stride).
   /// With weights of bits for b1: b1 as given, or any of u8, s8 and floats, which become bits: +1 where a >= its threshold.
   Type a = Type::u8;
   Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.

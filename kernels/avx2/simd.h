@@ -51,10 +51,19 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     buffer.copy(p, count);
   }
 
+  static NARROW_INLINE I sum_fours(const int8_t* p) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes), _mm256_set1_epi16(1));
+  }
+  static NARROW_INLINE I add_pairs(I a, I b) { return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8); }
   static NARROW_INLINE int32_t reduce_add(I a) {
-    __m128i x = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-    x = _mm_add_epi32(x, _mm_unpackhi_epi64(x, x));
-    return _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32(x, 1)));
+    return reduce(a, [](__m128i x, __m128i y) NARROW_LAMBDA { return _mm_add_epi32(x, y); });
+  }
+  static NARROW_INLINE int32_t reduce_max_signed(I a) {
+    return reduce(a, [](__m128i x, __m128i y) NARROW_LAMBDA { return _mm_max_epi32(x, y); });
+  }
+  static NARROW_INLINE uint32_t reduce_max_unsigned(I a) {
+    return static_cast<uint32_t>(reduce(a, [](__m128i x, __m128i y) NARROW_LAMBDA { return _mm_max_epu32(x, y); }));
   }
   static NARROW_INLINE uint32_t mask_not_less(F a, F b) {
     return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
@@ -129,6 +138,13 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
   };
 
  private:
+  template <class Combine>
+  static NARROW_INLINE int32_t reduce(I a, Combine combine) {
+    __m128i x = combine(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    x = combine(x, _mm_unpackhi_epi64(x, x));
+    return _mm_cvtsi128_si32(combine(x, _mm_shuffle_epi32(x, 1)));
+  }
+
   /// All bits set in the first `count` lanes.
   static NARROW_INLINE __m256i first(int count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

@@ -47,7 +47,17 @@ struct Simd : XsimdBase<xsimd::avx512bw> {
   static NARROW_INLINE void store(F16* p, F v, int count) { _mm256_mask_storeu_epi16(p, first(count), narrow_f16(v)); }
   static NARROW_INLINE void store(int32_t* p, I v, int count) { _mm512_mask_storeu_epi32(p, first(count), v); }
 
+  static NARROW_INLINE I sum_fours(const int8_t* p) {
+    return _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_set1_epi8(1), _mm512_loadu_si512(p)), _mm512_set1_epi16(1));
+  }
+  static NARROW_INLINE I add_pairs(I a, I b) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    return _mm512_add_epi32(_mm512_permutex2var_epi32(a, even, b), _mm512_permutex2var_epi32(a, odd, b));
+  }
   static NARROW_INLINE int32_t reduce_add(I a) { return _mm512_reduce_add_epi32(a); }
+  static NARROW_INLINE int32_t reduce_max_signed(I a) { return _mm512_reduce_max_epi32(a); }
+  static NARROW_INLINE uint32_t reduce_max_unsigned(I a) { return _mm512_reduce_max_epu32(a); }
   static NARROW_INLINE uint32_t mask_not_less(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
   static NARROW_INLINE uint32_t mask_not_less(I a, I b) { return _mm512_cmpge_epi32_mask(a, b); }
   static NARROW_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }

@@ -60,7 +60,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
   constexpr bool streaming = rows <= 4;
   constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * Isa::unit_steps);  // of one k of a panel
   // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
-  constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : rows == 1 ? 8 : rows <= 3 ? 4 : 2) / Isa::unit_steps;
+  constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : rows == 1 ? 8 : 4) / Isa::unit_steps;
   constexpr auto every = std::integral_constant<int, 0>{};
 
   const Groups groups = *args.groups;

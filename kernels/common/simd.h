@@ -24,6 +24,8 @@
 //   shift_left<n>, shift_right<n> (zeros come in), shift_right_signed<n> (copies of the sign)
 //   max_signed, max_unsigned
 //   mask_not_less(a, b)         uint32_t, bit i: a >= b in lane i, of F (false for a NaN) or I
+//   sum_fours(p)                int8_t -> I, lane i: p[4 i] + ... + p[4 i + 3]
+//   add_pairs(a, b)             sums of neighbours: a[0] + a[1], a[2] + a[3], ... b[0] + b[1], ...; where width is 1, a + b
 //   reduce_max_signed(i), reduce_max_unsigned(i) -> int32_t, uint32_t;  reduce_add(i) -> int32_t, modulo 2^32
 //
 //   fixed_point(sum, multiplier, shift)   sum * multiplier / 2^shift, exact and then rounded once to nearest, ties to even;
@@ -88,28 +90,6 @@ struct XsimdBase {
   static NARROW_INLINE I max_signed(I a, I b) { return xsimd::max(a, b); }
   static NARROW_INLINE I max_unsigned(I a, I b) {
     return xsimd::bitwise_cast<I>(xsimd::max(xsimd::bitwise_cast<U>(a), xsimd::bitwise_cast<U>(b)));
-  }
-
-  // Once a row, so the lanes may go through memory.
-  static NARROW_INLINE int32_t reduce_max_signed(I a) {
-    int32_t lane[width], result = INT32_MIN;
-    a.store_unaligned(lane);
-    for (int i = 0; i < width; ++i) result = lane[i] > result ? lane[i] : result;
-    return result;
-  }
-  static NARROW_INLINE uint32_t reduce_max_unsigned(I a) {
-    int32_t lane[width];
-    uint32_t result = 0;
-    a.store_unaligned(lane);
-    for (int i = 0; i < width; ++i) result = static_cast<uint32_t>(lane[i]) > result ? static_cast<uint32_t>(lane[i]) : result;
-    return result;
-  }
-  static NARROW_INLINE int32_t reduce_add(I a) {
-    int32_t lane[width];
-    uint32_t result = 0;
-    a.store_unaligned(lane);
-    for (int i = 0; i < width; ++i) result += static_cast<uint32_t>(lane[i]);
-    return static_cast<int32_t>(result);
   }
 
  protected:

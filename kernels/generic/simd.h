@@ -69,6 +69,8 @@ struct Simd {
   static NARROW_INLINE I max_unsigned(I a, I b) { return static_cast<uint32_t>(a) > static_cast<uint32_t>(b) ? a : b; }
   static NARROW_INLINE uint32_t mask_not_less(F a, F b) { return a >= b; }
   static NARROW_INLINE uint32_t mask_not_less(I a, I b) { return a >= b; }
+  static NARROW_INLINE I sum_fours(const int8_t* p) { return p[0] + p[1] + p[2] + p[3]; }
+  static NARROW_INLINE I add_pairs(I a, I b) { return add(a, b); }
   static NARROW_INLINE int32_t reduce_max_signed(I a) { return a; }
   static NARROW_INLINE uint32_t reduce_max_unsigned(I a) { return static_cast<uint32_t>(a); }
   static NARROW_INLINE int32_t reduce_add(I a) { return a; }

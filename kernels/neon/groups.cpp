@@ -3,35 +3,19 @@
 // 4 bits: SMLAL adds products of nibbles, as s8, with s8 of a row in 16 bits, two registers for 4 columns: eight k-steps of at
 // most 15 * 128 = 1920 fit. 8 bits: SMULL, and SADALP adds pairs of products to int32.
 #include "kernels/common/group_kernel.h"
+#include "kernels/neon/group_operands.h"
 #include "kernels/neon/simd.h"
 
 namespace narrow {
 namespace {
 
-struct Vectors {
-  using A = int8x16_t;
-  using B = int8x16_t;
-  static constexpr int in_flight = 4;
-
-  static NARROW_INLINE A load_a(const char* p) {
-    return vreinterpretq_s8_s32(vld1q_dup_s32(reinterpret_cast<const int32_t*>(p)));
-  }
-};
-
-struct Int4 : Vectors {
+/// Sums of 16 bits.
+struct ShortDots : GroupOperands {
   struct Acc {
     int16x8_t low, high;  // two columns each, the products of their four k side by side
   };
-  using Packed = uint8x16_t;
-  static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 0};
-  static constexpr int narrow_steps = 8, unit_steps = 2, unit_bytes = 32;
+  static constexpr int in_flight = 4, narrow_steps = 8;
 
-  static NARROW_INLINE Packed load_b(const char* p) { return vld1q_u8(reinterpret_cast<const uint8_t*>(p)); }
-  template <int step>
-  static NARROW_INLINE B step_of(Packed pairs) {
-    return vreinterpretq_s8_u8(step == 0 ? vandq_u8(pairs, vdupq_n_u8(15)) : vshrq_n_u8(pairs, 4));
-  }
   static NARROW_INLINE Acc zero() { return {vdupq_n_s16(0), vdupq_n_s16(0)}; }
   static NARROW_INLINE Simd::I to_int(Acc x) { return vpaddq_s32(vpaddlq_s16(x.low), vpaddlq_s16(x.high)); }
   static NARROW_INLINE void dot(Acc& acc, B b, A a) {
@@ -40,20 +24,12 @@ struct Int4 : Vectors {
   }
 };
 
-struct Int8 : Vectors {
+struct LongDots : GroupOperands {
   struct Acc {
     int32x4_t low, high;  // two columns each, two sums for a column
   };
-  using Packed = int8x16_t;
-  static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 0};
-  static constexpr int narrow_steps = 0, unit_steps = 1, unit_bytes = 32;
+  static constexpr int in_flight = 4, narrow_steps = 0;
 
-  static NARROW_INLINE Packed load_b(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
-  template <int>
-  static NARROW_INLINE B step_of(Packed b) {
-    return b;
-  }
   static NARROW_INLINE Acc zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
   static NARROW_INLINE Acc from(Simd::I x) {
     const int32x4_t sums = x, none = vdupq_n_s32(0);
@@ -64,6 +40,14 @@ struct Int8 : Vectors {
     acc.low = vpadalq_s16(acc.low, vmull_s8(vget_low_s8(b), vget_low_s8(a)));
     acc.high = vpadalq_s16(acc.high, vmull_high_s8(b, a));
   }
+};
+
+struct Int4 : NibbleSteps<ShortDots> {
+  static constexpr Geometry geometry = {
+      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 0};
+};
+struct Int8 : ByteSteps<LongDots> {
+  static constexpr Geometry geometry = Int4::geometry;
 };
 
 constexpr Kernel rows[] = {

@@ -55,6 +55,11 @@ struct Simd : XsimdBase<xsimd::neon64> {
     const uint32x4_t bit = {1, 2, 4, 8};
     return vaddvq_u32(vandq_u32(all_ones, bit));
   }
+  static NARROW_INLINE int32_t reduce_add(I a) { return vaddvq_s32(a); }
+  static NARROW_INLINE int32_t reduce_max_signed(I a) { return vmaxvq_s32(a); }
+  static NARROW_INLINE uint32_t reduce_max_unsigned(I a) { return vmaxvq_u32(vreinterpretq_u32_s32(a)); }
+  static NARROW_INLINE I sum_fours(const int8_t* p) { return vpaddlq_s16(vpaddlq_s8(vld1q_s8(p))); }
+  static NARROW_INLINE I add_pairs(I a, I b) { return vpaddq_s32(a, b); }
   static NARROW_INLINE F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
   // FMAX and FMIN give a NaN for a NaN and order the zeros; the definition does neither.
   static NARROW_INLINE F max(F a, F b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }

@@ -2,50 +2,28 @@
 // as s8 are what they are) of each of 4 columns by four of a row. Registers of the 6x8 tile: 12 sums of a group, 12 float sums,
 // 4 for a k-step of B and what it comes from, 1 or 2 for broadcasts of A.
 #include "kernels/common/group_kernel.h"
+#include "kernels/neon/group_operands.h"
 #include "kernels/neon/simd.h"
 
 namespace narrow {
 namespace {
 
-struct Dot {
+struct Dots : GroupOperands {
   using Acc = int32x4_t;
-  using A = int8x16_t;
-  using B = int8x16_t;
   static constexpr int in_flight = 12, narrow_steps = 0;
 
-  static NARROW_INLINE A load_a(const char* p) {
-    return vreinterpretq_s8_s32(vld1q_dup_s32(reinterpret_cast<const int32_t*>(p)));
-  }
   static NARROW_INLINE Acc zero() { return vdupq_n_s32(0); }
   static NARROW_INLINE Acc from(Simd::I x) { return x; }
   static NARROW_INLINE Simd::I to_int(Acc x) { return x; }
   static NARROW_INLINE void dot(Acc& acc, B b, A a) { acc = vdotq_s32(acc, b, a); }
 };
 
-struct Int4 : Dot {
-  using Packed = uint8x16_t;
+struct Int4 : NibbleSteps<Dots> {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {6, 6, 6, 6}, .b_offset = 0};
-  static constexpr int unit_steps = 2, unit_bytes = 32;
-
-  static NARROW_INLINE Packed load_b(const char* p) { return vld1q_u8(reinterpret_cast<const uint8_t*>(p)); }
-  template <int step>
-  static NARROW_INLINE B step_of(Packed pairs) {
-    return vreinterpretq_s8_u8(step == 0 ? vandq_u8(pairs, vdupq_n_u8(15)) : vshrq_n_u8(pairs, 4));
-  }
 };
-
-struct Int8 : Dot {
-  using Packed = int8x16_t;
-  static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 8, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {6, 6, 6, 6}, .b_offset = 0};
-  static constexpr int unit_steps = 1, unit_bytes = 32;
-
-  static NARROW_INLINE Packed load_b(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
-  template <int>
-  static NARROW_INLINE B step_of(Packed b) {
-    return b;
-  }
+struct Int8 : ByteSteps<Dots> {
+  static constexpr Geometry geometry = Int4::geometry;
 };
 
 constexpr Kernel rows[] = {
