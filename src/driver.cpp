@@ -82,7 +82,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     }
     args.groups = &p.groups;
     args.window = &p.window;
-    args.first_column = column;
+    args.first_column = p.window.column + column;
 
     const Parts tiles = g.row_group == 1 ? split(unit.rows, g.max_rows[panels - 1])
                                          : split(divide_up(unit.rows, g.row_group), g.max_rows[panels - 1] / g.row_group);

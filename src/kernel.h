@@ -71,8 +71,10 @@ struct Groups {
 struct Window {
   ptrdiff_t rows, row_stride;  ///< bytes
   ptrdiff_t runs, run_stride;  ///< bytes
+  ptrdiff_t first;             ///< bytes to where the first run begins: groups of a convolution share their WindowRows
+  ptrdiff_t column;            ///< where these columns begin among the initial sums
 };
-/// Where such a row begins, and what its sums begin with: [n], and more up to whole panels.
+/// Where such a row begins, and what its sums begin with: those of all columns, and more up to whole panels.
 struct WindowRow {
   const char* a;
   const int32_t* init;
@@ -94,7 +96,7 @@ struct TileArgs {
   ptrdiff_t c_stride;              ///< elements
   int cols;                        ///< columns to store: (panels - 1) * nr < cols <= panels * nr
   const Window* window = nullptr;  ///< indirect tiles, whose `a` is an array of WindowRow; init and init_stride are not used
-  ptrdiff_t first_column = 0;      ///< indirect tiles: of the initial sums
+  ptrdiff_t first_column = 0;      ///< indirect tiles: among the initial sums
   const Groups* groups = nullptr;  ///< grouped kernels: c then holds the bits of float sums, and a and b what Groups says
 };
 using TileFn = void (*)(const TileArgs&);

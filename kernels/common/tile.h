@@ -119,7 +119,7 @@ void tile(const TileArgs& args) {
     const ptrdiff_t run_bytes = steps * Isa::a_bytes;
     for (ptrdiff_t y = 0; y < args.window->rows; ++y)
       for (ptrdiff_t x = 0; x < args.window->runs; ++x) {
-        at = y * args.window->row_stride + x * args.window->run_stride;
+        at = args.window->first + y * args.window->row_stride + x * args.window->run_stride;
         const ptrdiff_t end = at + run_bytes;
         while (at != end) advance(std::integral_constant<int, unrolled>{});
       }
