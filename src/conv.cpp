@@ -133,7 +133,8 @@ struct ConvAccess {
   static std::int64_t init_columns(const Conv& c) {
     return round_up(round_up(product(c).n, max_tile_cols), product(c).kernel->geometry.nr);
   }
-  /// Fills in what the sums of each class of pixels begin with, and, behind these, those of a pixel within the image.
+  /// Rows of them: of each class of pixels; then, to make these of, of a pixel within the image, and thresholds of bits.
+  static std::int64_t init_rows(const Conv& c) { return rows(c).classes() * columns(c).classes() + 2; }
   static void fill_init(const Conv& c, std::int32_t* init) {
     const ConvDesc& d = c.desc_;
     const Product& p = product(c);
@@ -141,11 +142,13 @@ struct ConvAccess {
     const std::int64_t of_group = init_columns(c), width = d.groups * of_group;
     std::int32_t* const common = init + rows.classes() * columns.classes() * width;
     Columns strip;
+    std::int32_t* const thresholds = common + width;
     for (std::int64_t group = 0; group < d.groups; ++group)
       for (std::int64_t j = 0; j < p.n; j += max_tile_cols) {
         const auto cols = static_cast<int>(std::min<std::int64_t>(max_tile_cols, p.n - j));
         p.kernel->prepare(p.spec, columns_from(p.columns, group * p.n + j), cols, &strip);
         std::memcpy(common + group * of_group + j, strip.init, sizeof strip.init);
+        if (compares(p)) std::memcpy(thresholds + group * of_group + j, strip.threshold, sizeof strip.threshold);
       }
     for (std::int64_t y = 0; y < rows.classes(); ++y)
       for (std::int64_t x = 0; x < columns.classes(); ++x, init += width) {
@@ -154,6 +157,7 @@ struct ConvAccess {
           for (std::int64_t s = 0; s < d.kernel_w; ++s)
             for (std::int64_t group = 0; group < d.groups && (!rows.has(y, r) || !columns.has(x, s)); ++group)
               p.kernel->add_sums(d.tap_sums + (r * d.kernel_w + s) * filters(c) + group * p.n, p.n, init + group * of_group);
+        if (compares(p)) p.kernel->limits(thresholds, width, init);
       }
   }
 
@@ -182,8 +186,7 @@ struct ConvAccess {
       return here;
     };
     const std::int64_t rows = images * pixels(c), windows = pointwise(d) ? 0 : rows;
-    const std::int64_t inits =
-        pointwise(d) ? 0 : (ConvAccess::rows(c).classes() * columns(c).classes() + 1) * d.groups * init_columns(c);
+    const std::int64_t inits = pointwise(d) ? 0 : init_rows(c) * d.groups * init_columns(c);
     s.products = reinterpret_cast<Product*>(take(d.groups, sizeof(Product)));
     s.items = reinterpret_cast<GemmArgs*>(take(d.groups, sizeof(GemmArgs)));
     s.windows = reinterpret_cast<WindowRow*>(take(windows, sizeof(WindowRow)));

@@ -1,6 +1,7 @@
 #include "src/driver.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "src/bits.h"
 #include "src/claim.h"
@@ -15,11 +16,20 @@ constexpr std::int64_t rows_together = 32;
 
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
+char* bits_of(const GemmArgs& item, std::int64_t row, std::int64_t column) {
+  return static_cast<char*>(item.c) + row * item.c_stride + column / 8;
+}
+
+/// Bits of C to write for `cols` columns: the last ones are followed by zeros.
+int bit_columns(const Product& p, std::int64_t column, int cols) {
+  return column + cols == p.n ? static_cast<int>(8 * bit_row_bytes(p.n) - column) : cols;
+}
+
 /// Sums of one tile, at (row, column) of the item, on to C.
 void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Columns& columns, const std::int32_t* sum,
             std::ptrdiff_t sum_stride, std::int64_t row, std::int64_t column, int row_count, int cols) {
   const auto c_size = static_cast<std::ptrdiff_t>(size_of(p.spec.c));
-  const bool bits = p.spec.c == Type::b1, last = column + cols == p.n;
+  const bool bits = p.spec.c == Type::b1;
   const auto r_size = static_cast<std::ptrdiff_t>(size_of(p.spec.residual));
   p.epilogue({.spec = &p.spec,
               .columns = &columns,
@@ -27,7 +37,7 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
               .sum_stride = sum_stride,
               .rows = row_count,
               .cols = cols,
-              .bit_cols = static_cast<int>(last ? 8 * bit_row_bytes(p.n) - column : cols),
+              .bit_cols = bit_columns(p, column, cols),
               .c = static_cast<char*>(item.c) + (row * item.c_stride + (bits ? column / 8 : column)) * c_size,
               .c_stride = item.c_stride * c_size,
               .residual = offset(static_cast<const char*>(item.residual), (row * item.residual_stride + column) * r_size),
@@ -52,8 +62,10 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const std::int64_t a_element = static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
   const std::ptrdiff_t step_bytes = bytes_of_panel(g, g.kr);
   const Parts strips = split(unit.panels, strip_panels);
-  const bool carried = kc < unit.k_count, in_place = unit.partial || (p.direct && !carried);
-  const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
+  const bool carried = kc < unit.k_count, to_bits = compares(p) && !unit.partial && !carried;
+  const bool in_place = unit.partial || to_bits || (p.direct && !carried);
+  const bool plain =
+      unit.partial || (in_place && !to_bits && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
   alignas(64) std::int32_t buffer[max_carried_rows * max_tile_cols];  // one tile's sums, or a strip's from pass to pass
   Columns columns;
 
@@ -63,7 +75,11 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const std::int64_t column = panel * g.nr;
     const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
     if (!plain) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
-    const TileFn* run = p.window.rows ? kernel.run_indirect[panels - 1] : kernel.run[panels - 1];
+    const auto* const tables = p.window.rows ? to_bits ? kernel.run_to_bits_indirect : kernel.run_indirect
+                               : to_bits     ? kernel.run_to_bits
+                                             : kernel.run;
+    const TileFn* const run = tables[panels - 1];
+    if (to_bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
     const char* const b = p.panels + panel * p.panel_stride + bytes_of_panel(g, unit.k);
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
 
@@ -75,7 +91,13 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     args.c_stride = panels * g.nr;
     args.cols = panels * g.nr;
     std::ptrdiff_t row_stride = args.c_stride;
-    if (in_place) {
+    if (to_bits) {
+      args.turned = columns.turned;
+      args.c_stride = item.c_stride;
+      const int behind = bit_columns(p, column, cols) - panels * g.nr;
+      for (std::int64_t row = 0; row < unit.rows && behind > 0; ++row)
+        std::memset(bits_of(item, unit.row + row, column + panels * g.nr), 0, static_cast<std::size_t>(behind / 8));
+    } else if (in_place) {
       sums = unit.partial ? unit.partial + column : static_cast<std::int32_t*>(item.c) + unit.row * item.c_stride + column;
       args.c_stride = row_stride = unit.partial ? padded_n(p) : item.c_stride;
       args.cols = cols;
@@ -108,7 +130,10 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
             in_tail ? rows.tail + (rows.tail_rows - count) * p.packed_row_bytes : rows.a + group * rows.a_stride;
         args.a = a + (unit.k + k) * a_element;
         args.a_stride = in_tail ? p.packed_row_bytes : rows.a_stride;
-        args.c = sums + (carried || in_place ? row : row - finished) * row_stride;
+        if (to_bits)
+          args.c = reinterpret_cast<std::int32_t*>(bits_of(item, unit.row + row, column));
+        else
+          args.c = sums + (carried || in_place ? row : row - finished) * row_stride;
         args.init = k > 0 ? args.c : plain ? zeros : columns.init;
         args.init_stride = k > 0 ? args.c_stride : 0;
         const std::ptrdiff_t asked = t * args.next_step;

@@ -98,6 +98,7 @@ struct TileArgs {
   const Window* window = nullptr;  ///< indirect tiles, whose `a` is an array of WindowRow; init and init_stride are not used
   ptrdiff_t first_column = 0;      ///< indirect tiles: among the initial sums
   const Groups* groups = nullptr;  ///< grouped kernels: c then holds the bits of float sums, and a and b what Groups says
+  uint64_t turned = 0;             ///< tiles that write bits, see Kernel::run_to_bits
 };
 using TileFn = void (*)(const TileArgs&);
 
@@ -252,6 +253,12 @@ struct Kernel {
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
   /// Bits only, for borders of convolutions: sum[j] += from[j].
   void (*add_sums)(const int32_t* from, ptrdiff_t count, int32_t* sum) = nullptr;
+  /// Tiles that compare their sums with thresholds and write bits, with no epilogue; null where there are none. In their arguments c
+  /// and c_stride are bytes of bits, panels * nr of which are written, bits that are set in `turned` are those to turn, and init is
+  /// what `limits` makes of the initial sums and of as many Columns::threshold.
+  const TileFn (*run_to_bits)[max_tile_rows] = nullptr;
+  const TileFn (*run_to_bits_indirect)[max_tile_rows] = nullptr;
+  void (*limits)(const int32_t* threshold, ptrdiff_t count, int32_t* init) = nullptr;
 };
 
 /// What a file of kernels exports: its rows, best first.

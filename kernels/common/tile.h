@@ -27,12 +27,16 @@
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
 //   finish(acc, init)         the sums to store, from the accumulator and the initial sums in memory
+//   at_most(acc, limit)       only of tiles that write bits (Kernel::run_to_bits): a mask of the columns whose accumulator is
+//   at most
+//                             the limit in memory
 //   output<row>(acc[vectors], v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
 //                             vector v of a row of the group
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kernels/common/unroll.h"
 #include "src/kernel.h"
@@ -147,6 +151,19 @@ void tile(const TileArgs& args) {
   unroll<rows>([&](auto r) NARROW_LAMBDA {
     of_row[r] = indirect ? static_cast<const WindowRow*>(args.a)[r].init + args.first_column : init + r * init_stride;
   });
+  if constexpr (requires { Isa::at_most(acc[0][0][0][0], init); }) {
+    static_assert(vectors == 1 && row_group == 1 && nr % 8 == 0);
+    const uint64_t turned = args.turned;
+    char* bits = reinterpret_cast<char*>(c);
+    unroll<rows>([&](auto r) NARROW_LAMBDA {
+      uint64_t word = turned;
+      unroll<panels>([&](auto p) NARROW_LAMBDA {
+        word ^= static_cast<uint64_t>(Isa::at_most(acc[0][r][p][0], (indirect ? of_row[r] : init) + p * nr)) << p * nr;
+      });
+      memcpy(bits + r * c_stride, &word, panels * nr / 8);
+    });
+    return;
+  }
   unroll<rows>([&](auto r) NARROW_LAMBDA {
     unroll<panels>([&](auto p) NARROW_LAMBDA {
       unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
