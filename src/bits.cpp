@@ -47,7 +47,7 @@ Status pack_bits(const BitRows& d, const void* values, void* bits, const Paralle
   if (d.type != Type::f32 && d.type != Type::bf16 && d.type != Type::f16 && d.type != Type::s8 && d.type != Type::u8)
     return {Code::unsupported, "bits: values are f32, bf16, f16, s8 or u8"};
   if (Status s = check_thresholds(d.threshold, d.threshold_per, d.k); !s.ok()) return s;
-  const bool each = d.threshold_per == Per::column;
+  const bool each = d.threshold && d.threshold_per == Per::column;
   const Kernel* kernel;
   if (Status s = find_kernel(cap, Type::b1, Sums::bits, &kernel); !s.ok()) return s;
   if (d.k == 0) return {};

@@ -35,6 +35,32 @@ inline bool padding_is_zero(const void* bits, std::int64_t stride, std::int64_t 
   return any >> k % 32 == 0;
 }
 
+/// `count` bits from the bit `first` on, of `bytes` bytes, as a row of their own. Whole words, as all rows of bits are.
+inline void take_bits(const char* from, std::int64_t bytes, std::int64_t first, std::int64_t count, char* to) {
+  for (std::int64_t i = 0; i < count; i += 32) {
+    const std::int64_t at = (first + i) / 32 * 4;
+    std::uint64_t words = 0;
+    std::memcpy(&words, from + at, at + 8 <= bytes ? 8 : 4);
+    words >>= (first + i) % 32;
+    if (count - i < 32) words &= (std::uint64_t{1} << (count - i)) - 1;
+    std::memcpy(to + i / 8, &words, 4);
+  }
+}
+/// The reverse: to |= from, its `count` bits moved to the bit `first` and on.
+inline void put_bits(const char* from, std::int64_t count, char* to, std::int64_t first) {
+  for (std::int64_t i = 0; i < count; i += 32) {
+    std::uint64_t words = 0;
+    std::memcpy(&words, from + i / 8, 4);
+    words <<= (first + i) % 32;
+    for (char* at = to + (first + i) / 32 * 4; words != 0; words >>= 32, at += 4) {
+      std::uint32_t word;
+      std::memcpy(&word, at, 4);
+      word |= static_cast<std::uint32_t>(words);
+      std::memcpy(at, &word, 4);
+    }
+  }
+}
+
 /// The sum of k values of +1 and -1.
 inline std::int32_t sum_of_bits(const void* bits, std::int64_t k) {
   std::int64_t ones = 0;

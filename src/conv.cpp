@@ -4,11 +4,13 @@
 // begin with. That is where padding comes to count as zero: it is stored as -1, so that a tap outside the image takes off its
 // sum, which is put into the initial sums of the pixels that have it outside.
 //
-//
 //   padded image   . . . . . . .        window of pixel (y,x): kernel_h runs of kernel_w pixels, a row of the image apart;
 //                  . p-+ o o o .        where the window is dilated, or pixels have gaps, kernel_w runs in each row
 //                  . | | o o o .
 //                  . +-+ o o o .
+//
+// Groups are products of their own, with the same pixels: the items of one batch. Where the kernel is a single tap and there is
+// nothing to step over, pixels are rows of a plain product.
 #include "narrow/conv.h"
 
 #include <algorithm>
@@ -16,23 +18,20 @@
 
 #include "src/bits.h"
 #include "src/claim.h"
-#include "src/driver.h"
 #include "src/gemm.h"
-#include "src/kernel.h"
+#include "src/images.h"
+#include "src/operand.h"
 #include "src/pool.h"
 #include "src/weights.h"
 
 namespace narrow {
 namespace {
 
-constexpr std::int64_t line = 64;
 constexpr std::int64_t most = std::int64_t{1} << 30;  // of any size; keeps products of two far from overflow
 /// Output pixels, for each thread, from which on images are worked on one after another rather than together.
 constexpr std::int64_t pixels_together = 1024;
 
 Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
-
-bool padded(const ConvDesc& d) { return d.pad_top || d.pad_left || d.pad_bottom || d.pad_right; }
 
 Status check(const ConvDesc& d, const Weights& w) {
   for (std::int64_t size : {d.h, d.w, d.c, d.kernel_h, d.kernel_w, d.stride_h, d.stride_w, d.dilation_h, d.dilation_w})
@@ -44,7 +43,10 @@ Status check(const ConvDesc& d, const Weights& w) {
   if (!bits && d.gemm.a != Type::u8 && d.gemm.a != Type::s8)
     return {Code::unsupported, "conv: with filters that are packed for bytes, a is u8 or s8"};
   if (d.gemm.a_zero_point_per != Per::tensor) return bad("conv: a has one zero point");
-  if (d.kernel_h * d.kernel_w > most / (8 * bit_row_bytes(d.c)) || w.k() != d.kernel_h * d.kernel_w * 8 * bit_row_bytes(d.c))
+  if (d.groups < 1 || d.groups != WeightsAccess::filter_groups(w) || d.c % d.groups != 0)
+    return bad("conv: groups that the filters are not packed for, or that the channels do not divide into");
+  const std::int64_t tap = 8 * bit_row_bytes(d.c / d.groups);
+  if (d.kernel_h * d.kernel_w > most / tap || w.k() != d.kernel_h * d.kernel_w * tap)
     return bad("conv: the weights are not packed for these taps and channels (see prepare_filters)");
   if (d.padding != Padding::minus_one && d.padding != Padding::plus_one && d.padding != Padding::zero)
     return bad("conv: unknown padding");
@@ -52,9 +54,6 @@ Status check(const ConvDesc& d, const Weights& w) {
   if (bits && d.padding == Padding::zero && padded(d) && !d.tap_sums) return bad("conv: padding by zero needs tap_sums");
   return {};
 }
-
-/// Whether images are read from a copy: padded, or because they are not stored as the kernel reads them.
-bool copied(const ConvDesc& d, const Geometry& g) { return padded(d) || d.gemm.a != g.a || (g.a != Type::b1 && d.c % 32 != 0); }
 
 /// Output rows (or columns) by what of their windows lies in the image: those whose windows lie within it are one class, every
 /// other one is a class of its own.
@@ -80,62 +79,13 @@ struct Axis {
   }
 };
 
-/// Sizes of what a call keeps in scratch for one image.
-struct ImageBytes {
-  std::int64_t channels;           ///< elements of a pixel, padded as the filters are
-  std::int64_t pixel, row, image;  ///< of the copy
-  std::int64_t pixels;             ///< of the convolution
-};
-ImageBytes bytes_of(const ConvDesc& d, const Geometry& g, std::int64_t pixels) {
-  const std::int64_t channels = bit_row_bytes(d.c) * (g.a == Type::b1 ? 1 : 8);
-  const std::int64_t pixel = channels * static_cast<std::int64_t>(size_of(g.a)), row = (d.w + d.pad_left + d.pad_right) * pixel;
-  return {channels, pixel, row, copied(d, g) ? (d.h + d.pad_top + d.pad_bottom) * row : 0, pixels};
+/// A single tap for each pixel of the image: then pixels, or their copies, are the rows of A.
+bool pointwise(const ConvDesc& d) {
+  return d.kernel_h == 1 && d.kernel_w == 1 && d.stride_h == 1 && d.stride_w == 1 && !padded(d);
 }
 
-/// Pixels of padding.
-void fill(const ConvDesc& d, const Product& p, const ImageBytes& b, char* to, std::int64_t pixels) {
-  const Type a = p.kernel->geometry.a;
-  if (a == Type::b1) {
-    std::memset(to, 0, static_cast<std::size_t>(pixels * b.pixel));
-    if (d.padding != Padding::plus_one) return;
-    for (std::int64_t x = 0; x < pixels; ++x, to += b.pixel) {
-      std::memset(to, 0xff, static_cast<std::size_t>(d.c / 8));
-      if (d.c % 8) to[d.c / 8] = static_cast<char>((1 << d.c % 8) - 1);
-    }
-  } else if (a == Type::s16) {
-    std::fill_n(reinterpret_cast<std::int16_t*>(to), pixels * b.channels, static_cast<std::int16_t>(p.spec.a_zero_point));
-  } else {
-    std::memset(to, p.spec.a_zero_point, static_cast<std::size_t>(pixels * b.pixel));
-  }
-}
-
-/// One row of the copy of an image, with its padding; channels behind c are padding as well.
-void copy_row(const ConvDesc& d, const Product& p, const ImageBytes& b, const char* image, std::int64_t a_stride,
-              std::int64_t y, char* out) {
-  y -= d.pad_top;
-  if (y < 0 || y >= d.h) return fill(d, p, b, out, d.w + d.pad_left + d.pad_right);
-  fill(d, p, b, out, d.pad_left);
-  out += d.pad_left * b.pixel;
-  PackAArgs args{};
-  args.src = image + y * d.w * a_stride * static_cast<std::int64_t>(size_of(d.gemm.a));
-  args.src_type = d.gemm.a;
-  args.stride = a_stride;
-  args.rows = static_cast<int>(d.w);
-  args.k = elements_of(d.gemm.a, d.c);
-  args.k_padded = b.channels;
-  args.threshold = d.gemm.a_threshold;
-  args.threshold_stride = d.gemm.a_threshold_per == Per::column;
-  args.dst = out;
-  p.kernel->pack_a(args);
-  if (p.kernel->geometry.a != Type::b1 && d.c % 32 != 0) {
-    const std::int64_t left = b.channels - d.c, element = b.pixel / b.channels;
-    for (std::int64_t x = 0; x < d.w; ++x) {
-      char* behind = out + x * b.pixel + d.c * element;
-      fill(d, p, {left, left * element, 0, 0, 0}, behind, 1);
-    }
-  }
-  fill(d, p, b, out + d.w * b.pixel, d.pad_right);
-}
+/// Whether the bits of groups cannot be written where they belong, whole words as they are.
+bool joined(const ConvDesc& d, const Product& p) { return d.gemm.c == Type::b1 && d.groups > 1 && p.n % 32 != 0; }
 
 }  // namespace
 
@@ -144,6 +94,7 @@ Status prepare_filters(const ConvFilters& f, WeightsDesc* desc, std::int32_t* ta
   if (f.n < 0 || f.n > n_limit || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > most || f.kernel_w > most ||
       f.c > most || f.kernel_h * f.kernel_w > most / (8 * bit_row_bytes(f.c)))
     return bad("conv: the filters' sizes are out of range");
+  if (f.groups < 1 || f.n % f.groups != 0) return bad("conv: the filters do not divide into their groups");
   if (!f.data && f.n > 0) return bad("conv: the filters are null");
   const std::int64_t taps = f.kernel_h * f.kernel_w, tap = bit_row_bytes(f.c);
   if (!padding_is_zero(f.data, tap, f.n * taps, f.c)) return bad("conv: a filter's bit beyond c is not 0");
@@ -157,51 +108,56 @@ Status prepare_filters(const ConvFilters& f, WeightsDesc* desc, std::int32_t* ta
   desc->order = Order::nk;
   desc->data = f.data;
   desc->stride = 0;
+  desc->filter_groups = f.groups;
   return {};
 }
 
 struct ConvAccess {
+  /// The product of a group; n is of one.
+  static const Product& product(const Conv& c) { return GemmAccess::product(c.gemm_); }
+  static std::int64_t filters(const Conv& c) { return product(c).n * c.desc_.groups; }
   static std::int64_t pixels(const Conv& c) { return c.conv_h_ * c.conv_w_; }
-  static ImageBytes sizes(const Conv& c) { return bytes_of(c.desc_, GemmAccess::product(c.gemm_).kernel->geometry, pixels(c)); }
 
   static bool corrected(const ConvDesc& d, const Product& p) {
     return d.padding == Padding::zero && padded(d) && p.kernel->geometry.a == Type::b1;
   }
   static Axis rows(const Conv& c) {
     const ConvDesc& d = c.desc_;
-    return {d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top, c.conv_h_, corrected(d, GemmAccess::product(c.gemm_))};
+    return {d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top, c.conv_h_, corrected(d, product(c))};
   }
   static Axis columns(const Conv& c) {
     const ConvDesc& d = c.desc_;
-    return {d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left, c.conv_w_, corrected(d, GemmAccess::product(c.gemm_))};
+    return {d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left, c.conv_w_, corrected(d, product(c))};
   }
-  /// Columns of the initial sums, whole panels.
+  /// Columns of the initial sums of a group: whole panels, and whole strips.
   static std::int64_t init_columns(const Conv& c) {
-    const Product& p = GemmAccess::product(c.gemm_);
-    return round_up(p.panel_count * p.kernel->geometry.nr, max_tile_cols);
+    return round_up(round_up(product(c).n, max_tile_cols), product(c).kernel->geometry.nr);
   }
-  /// Of each class of pixels, and of none.
-  static std::int64_t init_bytes(const Conv& c) {
-    return (rows(c).classes() * columns(c).classes() + 1) * init_columns(c) * static_cast<std::int64_t>(sizeof(std::int32_t));
-  }
+  /// Rows of them: of each class of pixels; then, to make these of, of a pixel within the image, and thresholds of bits.
+  static std::int64_t init_rows(const Conv& c) { return rows(c).classes() * columns(c).classes() + 2; }
   static void fill_init(const Conv& c, std::int32_t* init) {
     const ConvDesc& d = c.desc_;
-    const Product& p = GemmAccess::product(c.gemm_);
+    const Product& p = product(c);
     const Axis rows = ConvAccess::rows(c), columns = ConvAccess::columns(c);
-    const std::int64_t width = init_columns(c);
+    const std::int64_t of_group = init_columns(c), width = d.groups * of_group;
     std::int32_t* const common = init + rows.classes() * columns.classes() * width;
     Columns strip;
-    for (std::int64_t j = 0; j < p.n; j += max_tile_cols) {
-      const auto cols = static_cast<int>(std::min<std::int64_t>(max_tile_cols, p.n - j));
-      p.kernel->prepare(p.spec, columns_from(p.columns, j), cols, &strip);
-      std::memcpy(common + j, strip.init, sizeof strip.init);
-    }
+    std::int32_t* const thresholds = common + width;
+    for (std::int64_t group = 0; group < d.groups; ++group)
+      for (std::int64_t j = 0; j < p.n; j += max_tile_cols) {
+        const auto cols = static_cast<int>(std::min<std::int64_t>(max_tile_cols, p.n - j));
+        p.kernel->prepare(p.spec, columns_from(p.columns, group * p.n + j), cols, &strip);
+        std::memcpy(common + group * of_group + j, strip.init, sizeof strip.init);
+        if (compares(p)) std::memcpy(thresholds + group * of_group + j, strip.threshold, sizeof strip.threshold);
+      }
     for (std::int64_t y = 0; y < rows.classes(); ++y)
       for (std::int64_t x = 0; x < columns.classes(); ++x, init += width) {
         std::copy_n(common, width, init);
         for (std::int64_t r = 0; r < d.kernel_h && corrected(d, p); ++r)
           for (std::int64_t s = 0; s < d.kernel_w; ++s)
-            if (!rows.has(y, r) || !columns.has(x, s)) p.kernel->add_sums(d.tap_sums + (r * d.kernel_w + s) * p.n, p.n, init);
+            for (std::int64_t group = 0; group < d.groups && (!rows.has(y, r) || !columns.has(x, s)); ++group)
+              p.kernel->add_sums(d.tap_sums + (r * d.kernel_w + s) * filters(c) + group * p.n, p.n, init + group * of_group);
+        if (compares(p)) p.kernel->limits(thresholds, width, init);
       }
   }
 
@@ -210,81 +166,108 @@ struct ConvAccess {
     return (pixels_together * std::max(1, threads) + pixels - 1) / pixels;
   }
 
-  /// Bytes of scratch before the driver's own.
-  static std::int64_t own_bytes(const Conv& c, std::int64_t images) {
-    const ImageBytes b = sizes(c);
-    return line + round_up(images * b.pixels * static_cast<std::int64_t>(sizeof(WindowRow)), line) + init_bytes(c) +
-           round_up(images * b.image, line) + pooled_bytes(c, images);
+  /// What a call keeps in scratch; the driver's own comes behind it.
+  struct Scratch {
+    Product* products;   ///< [groups]
+    GemmArgs* items;     ///< [groups]
+    WindowRow* windows;  ///< [pixels], where the convolution is not pointwise
+    std::int32_t* init;  ///< see fill_init, likewise
+    char *copies, *to_pool, *to_join;
+    std::int64_t bytes;
+  };
+  /// With the pointers null where `at` is.
+  static Scratch carve(const Conv& c, std::int64_t images, char* at) {
+    const ConvDesc& d = c.desc_;
+    const Product& p = product(c);
+    Scratch s{};
+    const auto take = [&](std::int64_t count, std::size_t size) {
+      char* const here = offset(at, s.bytes);
+      s.bytes += round_up(count * static_cast<std::int64_t>(size), line);
+      return here;
+    };
+    const std::int64_t rows = images * pixels(c), windows = pointwise(d) ? 0 : rows;
+    const std::int64_t inits = pointwise(d) ? 0 : init_rows(c) * d.groups * init_columns(c);
+    s.products = reinterpret_cast<Product*>(take(d.groups, sizeof(Product)));
+    s.items = reinterpret_cast<GemmArgs*>(take(d.groups, sizeof(GemmArgs)));
+    s.windows = reinterpret_cast<WindowRow*>(take(windows, sizeof(WindowRow)));
+    s.init = reinterpret_cast<std::int32_t*>(take(inits, sizeof(std::int32_t)));
+    s.copies = take(copy_bytes(d, p.kernel->geometry, images), 1);
+    s.to_pool = take(d.pool.h ? rows * bit_row_bytes(filters(c)) : 0, 1);
+    s.to_join = take(joined(d, p) ? d.groups * rows * bit_row_bytes(p.n) : 0, 1);
+    return s;
   }
-  /// Of what is to be pooled.
-  static std::int64_t pooled_bytes(const Conv& c, std::int64_t images) {
-    return c.desc_.pool.h ? round_up(images * pixels(c) * bit_row_bytes(GemmAccess::product(c.gemm_).n), line) : 0;
+  static void fill_windows(const Conv& c, const ImageLayout& l, const char* from, std::int64_t images, const Scratch& s,
+                           const Parallel& parallel) {
+    const ConvDesc& d = c.desc_;
+    fill_init(c, s.init);
+    const Axis rows = ConvAccess::rows(c), columns = ConvAccess::columns(c);
+    const std::int64_t width = d.groups * init_columns(c);
+    claim(parallel, images * c.conv_h_, [&](int, std::int64_t i) {
+      const std::int64_t y = i % c.conv_h_;
+      const char* at = from + i / c.conv_h_ * l.image + y * d.stride_h * l.row;
+      const std::int32_t* of_row = s.init + rows.class_of(y) * columns.classes() * width;
+      for (std::int64_t x = 0; x < c.conv_w_; ++x)
+        s.windows[i * c.conv_w_ + x] = {at + x * d.stride_w * l.pixel, of_row + columns.class_of(x) * width};
+    });
   }
 
   /// Computes `images` images from the first of args on.
   static void run(const Conv& c, const ConvArgs& args, std::int64_t images, char* scratch, std::size_t bytes,
                   const Parallel& parallel) {
     const ConvDesc& d = c.desc_;
-    Product p = GemmAccess::product(c.gemm_);
-    const std::int64_t pixels = ConvAccess::pixels(c);
-    const ImageBytes b = sizes(c);
-    const bool copied = narrow::copied(d, p.kernel->geometry);
+    Product p = product(c);
     char* const end = scratch + bytes;
-    scratch += (line - static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(scratch) % line)) % line;
-    auto* windows = reinterpret_cast<WindowRow*>(scratch);
-    auto* init = reinterpret_cast<std::int32_t*>(
-        scratch + round_up(images * pixels * static_cast<std::int64_t>(sizeof(WindowRow)), line));
-    char* const copies = reinterpret_cast<char*>(init) + init_bytes(c);
-    char* const to_pool = copies + round_up(images * b.image, line);
-    char* const rest = to_pool + pooled_bytes(c, images);
-
-    const std::int64_t a_bytes = args.a_stride * static_cast<std::int64_t>(size_of(d.gemm.a));
-    const std::int64_t pixel_bytes = copied ? b.pixel : a_bytes, row_bytes = copied ? b.row : d.w * a_bytes;
-    const std::int64_t image_bytes = copied ? b.image : d.h * row_bytes;
-    const auto* const a = static_cast<const char*>(args.a);
-    const char* const from = copied ? copies : a;
+    char* const begin = align(scratch);
+    const Scratch s = carve(c, images, begin);
+    char* const rest = begin + s.bytes;
+    const ImageLayout l = layout_of(d, p.kernel->geometry, args.a_stride, images);
     Parallel few = parallel;  // a thread is worth waking for some thousands of pixels
     few.threads = static_cast<int>(std::clamp<std::int64_t>(images * d.h * d.w / 4096, 1, std::max(1, parallel.threads)));
-    if (copied) {
-      const std::int64_t rows = d.h + d.pad_top + d.pad_bottom;
-      claim(few, images * rows, [&](int, std::int64_t i) {
-        const std::int64_t image = i / rows, y = i % rows;
-        copy_row(d, p, b, a + image * d.h * d.w * a_bytes, args.a_stride, y, copies + image * b.image + y * b.row);
-      });
-    }
-    fill_init(c, init);
-    const Axis rows = ConvAccess::rows(c), columns = ConvAccess::columns(c);
-    claim(few, images * c.conv_h_, [&](int, std::int64_t i) {
-      const std::int64_t y = i % c.conv_h_;
-      const char* at = from + i / c.conv_h_ * image_bytes + y * d.stride_h * row_bytes;
-      const std::int32_t* of_row = init + rows.class_of(y) * columns.classes() * init_columns(c);
-      for (std::int64_t x = 0; x < c.conv_w_; ++x)
-        windows[i * c.conv_w_ + x] = {at + x * d.stride_w * pixel_bytes, of_row + columns.class_of(x) * init_columns(c)};
-    });
+    if (l.copied) copy_images(d, p, l, args, images, s.copies, few);
 
-    const bool merged = d.dilation_w == 1 && pixel_bytes == b.pixel;
-    const std::ptrdiff_t window_row = d.dilation_h * row_bytes;
-    p.window =
-        merged ? Window{1, 0, d.kernel_h, window_row} : Window{d.kernel_h, window_row, d.kernel_w, d.dilation_w * pixel_bytes};
     GemmArgs item;
-    item.m = images * pixels;
-    item.a = windows;
-    item.a_stride = static_cast<std::int64_t>(sizeof(WindowRow) / size_of(p.a));
-    item.c = d.pool.h ? to_pool : args.c;
-    item.c_stride = d.pool.h ? bit_row_bytes(p.n) : args.c_stride;
+    item.m = images * pixels(c);
+    item.a = l.copied ? s.copies : args.a;
+    item.a_stride = l.pixel / static_cast<std::int64_t>(size_of(p.a));
+    if (!pointwise(d)) {
+      fill_windows(c, l, static_cast<const char*>(item.a), images, s, few);
+      const bool merged = d.dilation_w == 1 && l.pixel == l.channels * static_cast<std::int64_t>(size_of(p.a));
+      const std::ptrdiff_t window_row = d.dilation_h * l.row;
+      p.window = merged ? Window{1, 0, d.kernel_h, window_row, 0, 0}
+                        : Window{d.kernel_h, window_row, d.kernel_w, d.dilation_w * l.pixel, 0, 0};
+      item.a = s.windows;
+      item.a_stride = static_cast<std::int64_t>(sizeof(WindowRow) / size_of(p.a));
+    }
+    char* const c_rows = d.pool.h ? s.to_pool : static_cast<char*>(args.c);
+    const std::int64_t c_stride = d.pool.h ? bit_row_bytes(filters(c)) : args.c_stride;
     item.a_scale = args.a_scale;
-    item.residual = args.residual;
     item.residual_stride = args.residual_stride;
-    multiply({&p}, blocking(p, item.m, parallel.for_each ? parallel.threads : 1), &item, 1, rest,
+    item.c_stride = joined(d, p) ? bit_row_bytes(p.n) : c_stride;
+    const std::int64_t next_c =
+        joined(d, p) ? item.m * item.c_stride : elements_of(d.gemm.c, p.n) * static_cast<std::int64_t>(size_of(d.gemm.c));
+    for (std::int64_t group = 0; group < d.groups; ++group) {
+      Product& of_group = *new (s.products + group) Product(p);
+      of_group.columns = columns_from(p.columns, group * p.n);
+      of_group.panels = p.panels + group * p.panel_count * p.panel_stride;
+      of_group.window.first = group * l.next_group;
+      of_group.window.column = group * init_columns(c);
+      GemmArgs& mine = *new (s.items + group) GemmArgs(item);
+      if (pointwise(d)) mine.a = static_cast<const char*>(item.a) + group * l.next_group;
+      mine.c = (joined(d, p) ? s.to_join : c_rows) + group * next_c;
+      mine.residual =
+          offset(static_cast<const char*>(args.residual), group * p.n * static_cast<std::int64_t>(size_of(p.spec.residual)));
+    }
+    multiply({s.products, d.groups > 1 ? static_cast<std::ptrdiff_t>(sizeof(Product)) : 0},
+             blocking(p, item.m, parallel.for_each ? parallel.threads : 1), s.items, static_cast<int>(d.groups), rest,
              static_cast<std::size_t>(end - rest), parallel);
-    if (d.pool.h) pool_bits(d.pool, {images, c.conv_h_, c.conv_w_, p.n, to_pool, item.c_stride}, args.c, args.c_stride, few);
+    if (joined(d, p)) join_bits(s.to_join, d.groups, p.n, item.m, c_rows, c_stride, few);
+    if (d.pool.h) pool_bits(d.pool, {images, c.conv_h_, c.conv_w_, filters(c), c_rows, c_stride}, args.c, args.c_stride, few);
   }
 
   static Status check(const Conv& c, const ConvArgs& args) {
     const ConvDesc& d = c.desc_;
-    const std::int64_t n = GemmAccess::product(c.gemm_).n;
     if (args.images < 0) return bad("conv: negative number of images");
-    if (args.images == 0 || n == 0 || c.out_h_ * c.out_w_ == 0) return {};
+    if (args.images == 0 || product(c).n == 0 || c.out_h_ * c.out_w_ == 0) return {};
     if (!args.a) return bad("conv: a is null");
     if (args.a_stride < elements_of(d.gemm.a, d.c)) return bad("conv: a_stride is shorter than a pixel");
     if (d.gemm.a == Type::b1 && !padding_is_zero(args.a, args.a_stride, args.images * d.h * d.w, d.c))
@@ -306,10 +289,10 @@ struct ConvAccess {
     GemmDesc gemm = d.gemm;
     gemm.a_threshold = nullptr;  // of channels, not of k
     if (Status s = check_thresholds(d.gemm.a_threshold, d.gemm.a_threshold_per, d.c); !s.ok()) return s;
-    if (Status s = Gemm::plan(gemm, w, &out->gemm_); !s.ok()) return s;
+    if (Status s = GemmAccess::plan(gemm, w, &out->gemm_); !s.ok()) return s;
     Product& p = GemmAccess::product(out->gemm_);
     const Geometry& g = p.kernel->geometry;
-    if (!p.kernel->run_indirect || bytes_of(d, g, 0).channels % g.k_unit != 0)
+    if (!p.kernel->run_indirect || layout_of(d, g, 0, 0).channels % g.k_unit != 0)
       return {Code::unsupported, "conv: no kernel for convolutions in the tier that the weights are packed for"};
     out->desc_ = d;
     out->conv_h_ = out->out_h_ = conv_output(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top + d.pad_bottom);
@@ -321,11 +304,13 @@ struct ConvAccess {
       out->out_h_ = conv_output(out->conv_h_, d.pool.h, d.pool.stride_h, 1, d.pool.pad_top + d.pool.pad_bottom);
       out->out_w_ = conv_output(out->conv_w_, d.pool.w, d.pool.stride_w, 1, d.pool.pad_left + d.pool.pad_right);
     }
-    if (g.a == Type::b1) p.spec.offset = static_cast<std::int32_t>(d.kernel_h * d.kernel_w * d.c);
+    if (g.a == Type::b1) p.spec.offset = static_cast<std::int32_t>(d.kernel_h * d.kernel_w * (d.c / d.groups));
+    p.n = w.n() / d.groups;
+    complete(&p);
     p.a = g.a;  // by the time that tiles read it
     p.must_pack = p.ragged = false;
     p.kc = p.k_padded;
-    p.window.rows = d.kernel_h;  // the rest depends on the image's strides
+    if (!pointwise(d)) p.window.rows = d.kernel_h;  // the rest depends on the image's strides
     return {};
   }
 };
@@ -339,7 +324,8 @@ std::size_t Conv::scratch_size(std::int64_t images, int threads) const noexcept 
   if (!p.kernel || images <= 0 || out_h_ * out_w_ == 0) return 0;
   const std::int64_t together = std::min(images, ConvAccess::images_together(*this, threads));
   const std::int64_t m = together * ConvAccess::pixels(*this);
-  return static_cast<std::size_t>(ConvAccess::own_bytes(*this, together)) + scratch_bytes(p, blocking(p, m, threads), m);
+  return line + static_cast<std::size_t>(ConvAccess::carve(*this, together, nullptr).bytes) +
+         scratch_bytes(p, blocking(p, m, threads), m);
 }
 
 Status Conv::run(const ConvArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {

@@ -39,6 +39,9 @@ struct Product {
   bool verbose;
 };
 
+/// Whether tiles write C themselves where it is bits and k is not taken in parts; their initial sums are then Kernel::limits.
+inline bool compares(const Product& p) { return p.spec.c == Type::b1 && p.kernel->run_to_bits; }
+
 /// The parameters of the columns from j on.
 ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept;
 

@@ -121,7 +121,7 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.direct = d.c == Type::s32 && !d.accumulate && !p.spec.row_zero_point && !p.row_sums;
   p.ragged = p.k != p.k_padded;
   p.threshold = d.a_threshold;
-  p.threshold_stride = d.a_threshold_per == Per::column;
+  p.threshold_stride = d.a_threshold && d.a_threshold_per == Per::column;
   // What lies behind the end of a row meets zeros of B, but where that is bits.
   p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || grouped || (p.ragged && w.type() == Type::b1);
   p.verbose = verbose();
@@ -131,6 +131,11 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
 Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept {
   if (!out) return bad("gemm: null pointer");
   if (!weights.blob()) return bad("gemm: the weights are empty (neither packed nor opened)");
+  if (WeightsAccess::filter_groups(weights) > 1) return bad("gemm: the weights are filters of a convolution with groups");
+  return GemmAccess::plan(desc, weights, out);
+}
+
+Status GemmAccess::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) {
   Tier limit;
   if (Status s = resolve(desc.cap, &limit); !s.ok()) return s;
   const BlobHeader& h = WeightsAccess::header(weights);

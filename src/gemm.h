@@ -13,6 +13,8 @@ struct GemmAccess {
   static Product& product(Gemm& gemm);
   /// What a run checks of everything but A itself.
   static Status check_output(const Gemm& gemm, const GemmArgs& item);
+  /// Gemm::plan, but for weights of groups of filters, too: as if all of their columns were one product's.
+  static Status plan(const GemmDesc& desc, const Weights& weights, Gemm* out);
   /// Plans for the kernel that packed the weights, dispatched or not (tests plan for all of them).
   static Status plan(const GemmDesc& desc, const Weights& weights, const Kernel& kernel, Gemm* out);
 };

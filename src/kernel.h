@@ -20,9 +20,9 @@
 //
 // so one vector load brings kr values of each of several columns, and the matching kr values of a row are broadcast.
 //
-// Values of 4 bits lie in pairs of half steps: a step of kr = 8 is nr bytes of four, the low nibbles the k 0..3 of a column and the
-// high ones its k 4..7, so that a shift and two ands make of it two steps as above. They are unsigned; s4 is kept as
-// value + 8, with the zero point 8. (Grouped kernels count these half steps as steps.)
+// Values of 4 bits lie in pairs of half steps: a step of kr = 8 is nr bytes of four, the low nibbles the k 0..3 of a column and
+// the high ones its k 4..7, so that a shift and two ands make of it two steps as above. They are unsigned; s4 is kept as value
+// + 8, with the zero point 8. (Grouped kernels count these half steps as steps.)
 //
 // Bits (Type::b1) are moved by the byte: wherever k, kr, k_unit or an element is spoken of, it is bytes of eight bits each. The
 // sum of products of +1 and -1 is k - 2 * popcount(a xor b), k in bits. Padding is zero in A as in B, so the xor of it
@@ -71,8 +71,10 @@ struct Groups {
 struct Window {
   ptrdiff_t rows, row_stride;  ///< bytes
   ptrdiff_t runs, run_stride;  ///< bytes
+  ptrdiff_t first;             ///< bytes to where the first run begins: groups of a convolution share their WindowRows
+  ptrdiff_t column;            ///< where these columns begin among the initial sums
 };
-/// Where such a row begins, and what its sums begin with: [n], and more up to whole panels.
+/// Where such a row begins, and what its sums begin with: those of all columns, and more up to whole panels.
 struct WindowRow {
   const char* a;
   const int32_t* init;
@@ -81,21 +83,22 @@ struct WindowRow {
 /// One tile of sums: c[i][j] = init[i][j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
 /// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
 struct TileArgs {
-  const void* a;       ///< first row (or row group, see Geometry::row_group)
-  ptrdiff_t a_stride;  ///< bytes from row to row (or group to group)
-  const void* b;       ///< first panel
-  ptrdiff_t b_stride;  ///< bytes from panel to panel
-  const void* next;    ///< in the first of as many panels: what to bring into the L2 cache meanwhile
+  const void* a;          ///< first row (or row group, see Geometry::row_group)
+  ptrdiff_t a_stride;     ///< bytes from row to row (or group to group)
+  const void* b;          ///< first panel
+  ptrdiff_t b_stride;     ///< bytes from panel to panel
+  const void* next;       ///< in the first of as many panels: what to bring into the L2 cache meanwhile
   ptrdiff_t next_step;    ///< bytes from one k-step's request to the next
   ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr. Indirect tiles: of one run
-  const int32_t* init;    ///< [rows][panels * nr] initial sums
+  const int32_t* init;    ///< [rows][panels * nr] initial sums; null, for sums of integers only: zeros
   ptrdiff_t init_stride;  ///< elements; 0: the same for all rows
   int32_t* c;
   ptrdiff_t c_stride;              ///< elements
   int cols;                        ///< columns to store: (panels - 1) * nr < cols <= panels * nr
   const Window* window = nullptr;  ///< indirect tiles, whose `a` is an array of WindowRow; init and init_stride are not used
-  ptrdiff_t first_column = 0;      ///< indirect tiles: of the initial sums
+  ptrdiff_t first_column = 0;      ///< indirect tiles: among the initial sums
   const Groups* groups = nullptr;  ///< grouped kernels: c then holds the bits of float sums, and a and b what Groups says
+  uint64_t turned = 0;             ///< tiles that write bits, see Kernel::run_to_bits
 };
 using TileFn = void (*)(const TileArgs&);
 
@@ -125,14 +128,14 @@ struct PackAArgs {
   Type src_type;     ///< u8, s8, u4, s4, f32, bf16, f16, b1
   ptrdiff_t stride;  ///< elements
   int rows;
-  ptrdiff_t k, k_padded;  ///< elements of the source, and of the kernel's type
-  Dynamic dynamic;      ///< float sources that are quantized
+  ptrdiff_t k, k_padded;             ///< elements of the source, and of the kernel's type
+  Dynamic dynamic;                   ///< float sources that are quantized
   const float* threshold = nullptr;  ///< where values become bits: x >= threshold[k * threshold_stride]; null: 0
   int threshold_stride = 0;          ///< 0 or 1
-  void* dst;            ///< rows (groups) one after another, k_padded elements each
-  int32_t* row_sum;     ///< [rows] sum of the stored values over the real k; null: not wanted
-  float* scale;         ///< [rows] out, float sources only: a ~ scale * (stored - zero_point)
-  int32_t* zero_point;  ///< [rows] out, float sources only: in terms of stored values
+  void* dst;                         ///< rows (groups) one after another, k_padded elements each
+  int32_t* row_sum;                  ///< [rows] sum of the stored values over the real k; null: not wanted
+  float* scale;                      ///< [rows] out, float sources only: a ~ scale * (stored - zero_point)
+  int32_t* zero_point;               ///< [rows] out, float sources only: in terms of stored values
   // Grouped kernels only, which take no row_sum and give no zero_point:
   const Groups* groups = nullptr;
   ptrdiff_t dst_stride = 0;            ///< bytes from row to row
@@ -242,7 +245,7 @@ struct Kernel {
   Feature needs;    ///< a machine without it passes over this row
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
-  const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
+  const TileFn (*run)[max_tile_rows];                     ///< run[panels - 1][rows - 1]
   const TileFn (*run_indirect)[max_tile_rows] = nullptr;  ///< likewise, for rows in pieces; null where there are none
   void (*pack_a)(const PackAArgs&);
   void (*pack_b)(const PackBArgs&);
@@ -250,6 +253,12 @@ struct Kernel {
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
   /// Bits only, for borders of convolutions: sum[j] += from[j].
   void (*add_sums)(const int32_t* from, ptrdiff_t count, int32_t* sum) = nullptr;
+  /// Tiles that compare their sums with thresholds and write bits, with no epilogue; null where there are none. In their
+  /// arguments c and c_stride are bytes of bits, panels * nr of which are written, bits that are set in `turned` are those to
+  /// turn, and init is what `limits` makes of the initial sums and of as many Columns::threshold.
+  const TileFn (*run_to_bits)[max_tile_rows] = nullptr;
+  const TileFn (*run_to_bits_indirect)[max_tile_rows] = nullptr;
+  void (*limits)(const int32_t* threshold, ptrdiff_t count, int32_t* init) = nullptr;
 };
 
 /// What a file of kernels exports: its rows, best first.

@@ -94,7 +94,7 @@ struct Rows {
 };
 
 template <class T>
-const T* offset(const T* p, std::int64_t by) {
+T* offset(T* p, std::int64_t by) {
   return p ? p + by : nullptr;
 }
 

@@ -1,6 +1,9 @@
 #include "src/unit.h"
 
 #include <algorithm>
+#include <cstring>
+
+#include "src/bits.h"
 
 namespace narrow {
 namespace {
@@ -15,11 +18,20 @@ std::int64_t tiles_together(std::int64_t tile_rows, std::int64_t c_row_bytes) {
 
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
+char* bits_of(const GemmArgs& item, std::int64_t row, std::int64_t column) {
+  return static_cast<char*>(item.c) + row * item.c_stride + column / 8;
+}
+
+/// Bits of C to write for `cols` columns: the last ones are followed by zeros.
+int bit_columns(const Product& p, std::int64_t column, int cols) {
+  return column + cols == p.n ? static_cast<int>(8 * bit_row_bytes(p.n) - column) : cols;
+}
+
 /// Sums of one tile, at (row, column) of the item, on to C.
 void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Columns& columns, const std::int32_t* sum,
             std::ptrdiff_t sum_stride, std::int64_t row, std::int64_t column, int row_count, int cols) {
   const auto c_size = static_cast<std::ptrdiff_t>(size_of(p.spec.c));
-  const bool bits = p.spec.c == Type::b1, last = column + cols == p.n;
+  const bool bits = p.spec.c == Type::b1;
   const auto r_size = static_cast<std::ptrdiff_t>(size_of(p.spec.residual));
   p.epilogue({.spec = &p.spec,
               .columns = &columns,
@@ -27,7 +39,7 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
               .sum_stride = sum_stride,
               .rows = row_count,
               .cols = cols,
-              .bit_cols = static_cast<int>(last ? 8 * bit_row_bytes(p.n) - column : cols),
+              .bit_cols = bit_columns(p, column, cols),
               .c = static_cast<char*>(item.c) + (row * item.c_stride + (bits ? column / 8 : column)) * c_size,
               .c_stride = item.c_stride * c_size,
               .residual = offset(static_cast<const char*>(item.residual), (row * item.residual_stride + column) * r_size),
@@ -45,6 +57,7 @@ struct Pass {
   std::int64_t rows;  ///< that are left
   const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
   bool carried;       ///< the sums go on from those in C
+  std::ptrdiff_t c_row_bytes;
   const char* next;  ///< what is read after the pass, but for what the tiles so far have asked for; null: nothing that is known
   const char* next_end;
   std::ptrdiff_t next_share;  ///< bytes that a tile asks for
@@ -75,7 +88,7 @@ void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t en
     args.next = pass.next < pass.next_end ? pass.next : args.b;
     pass.run[rows - 1](args);
     args.a = static_cast<const char*>(args.a) + groups * args.a_stride;
-    args.c += rows * args.c_stride;
+    args.c = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(args.c) + rows * pass.c_row_bytes);
     pass.next += pass.next_share;
     pass.rows -= rows;
   }
@@ -143,8 +156,13 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const Kernel& kernel = *p.kernel;
   const Geometry& g = kernel.geometry;
   const Parts strips = split(unit.panels, strip_panels);
-  const bool in_place = unit.partial || (p.direct && unit.k_count <= kc);  // sums go straight to where they stay
-  const bool plain = unit.partial || (in_place && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
+  const bool one_pass = unit.k_count <= kc, to_bits = compares(p) && !unit.partial && one_pass;
+  const bool in_place = unit.partial || to_bits || (p.direct && one_pass);  // what tiles write stays where it is
+  const bool plain =
+      unit.partial || (in_place && !to_bits && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
+  const auto* const run = p.window.rows ? to_bits ? kernel.run_to_bits_indirect : kernel.run_indirect
+                          : to_bits     ? kernel.run_to_bits
+                                        : kernel.run;
   Columns columns;
   Pass pass;
   pass.row_group = g.row_group;
@@ -152,7 +170,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   pass.args.b_stride = p.panel_stride;
   pass.args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
   if (p.window.rows) pass.args.steps /= p.window.rows * p.window.runs;
-  pass.args.init = plain ? zeros : columns.init;
+  pass.args.init = !plain ? columns.init : kernel.sums == Sums::integers ? nullptr : zeros;
   pass.args.init_stride = 0;
   pass.args.groups = &p.groups;
   pass.args.window = &p.window;
@@ -165,7 +183,8 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const char* const b = p.panels + panel * p.panel_stride;
     panel += panels;
 
-    pass.run = (p.window.rows ? kernel.run_indirect : kernel.run)[panels - 1];
+    if (to_bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
+    pass.run = run[panels - 1];
     pass.tiles = split_rows(unit.rows, g.max_rows[panels - 1], g.row_group);
     pass.rows = unit.rows;
     pass.args.a = rows.a;
@@ -174,7 +193,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     if (rows.tail && unit.row + unit.rows == item.m)
       pass.tail = rows.tail + (rows.tail_rows - pass.tiles[pass.tiles.count - 1]) * p.packed_row_bytes;
     pass.args.b = b;
-    pass.args.first_column = column;
+    pass.args.first_column = p.window.column + column;
     if (unit.k > 0) {
       pass.args.a = rows.a + bytes_to_k(g, unit.k);
       if (pass.tail) pass.tail += bytes_to_k(g, unit.k);
@@ -184,12 +203,24 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     pass.then(more ? static_cast<const char*>(pass.args.b) + panels * p.panel_stride : nullptr, p.step_bytes);
     if (!in_place) {
       pass.args.c_stride = pass.args.cols = panels * g.nr;
+      pass.c_row_bytes = 4 * pass.args.c_stride;
       compute_buffered(p, item, rows, unit, kc, columns, column, cols, pass);
       continue;
     }
-    pass.args.c = unit.partial ? unit.partial + column : static_cast<std::int32_t*>(item.c) + unit.row * item.c_stride + column;
-    pass.args.c_stride = unit.partial ? padded_n(p) : item.c_stride;
     pass.args.cols = cols;
+    if (to_bits) {
+      const int width = panels * g.nr, behind = bit_columns(p, column, cols) - width;
+      for (std::int64_t row = 0; row < unit.rows && behind > 0; ++row)
+        std::memset(bits_of(item, unit.row + row, column + width), 0, static_cast<std::size_t>(behind / 8));
+      pass.args.turned = columns.turned;
+      pass.args.c = reinterpret_cast<std::int32_t*>(bits_of(item, unit.row, column));
+      pass.args.c_stride = pass.c_row_bytes = item.c_stride;
+    } else {
+      pass.args.c =
+          unit.partial ? unit.partial + column : static_cast<std::int32_t*>(item.c) + unit.row * item.c_stride + column;
+      pass.args.c_stride = unit.partial ? padded_n(p) : item.c_stride;
+      pass.c_row_bytes = 4 * pass.args.c_stride;
+    }
     run_tiles(p, pass, 0, pass.tiles.count);
   }
 }

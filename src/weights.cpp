@@ -20,7 +20,10 @@ constexpr std::size_t line = Weights::alignment;
 
 constexpr std::size_t round_up(std::size_t x, std::size_t to) { return (x + to - 1) / to * to; }
 
-std::int64_t panel_count(const BlobHeader& h) { return (h.n + h.nr - 1) / h.nr; }
+std::int64_t panel_count(const BlobHeader& h) {
+  const std::int64_t groups = std::max<std::int64_t>(1, h.filter_groups);
+  return groups * ((h.n / groups + h.nr - 1) / h.nr);
+}
 std::size_t padded_columns(const BlobHeader& h) { return static_cast<std::size_t>(panel_count(h)) * h.nr; }
 
 /// Sizes are far below overflow: n < 2^31, panel_stride < 2^34 (k_limit, and open() checks a foreign blob's).
@@ -91,6 +94,7 @@ BlobHeader header_of(const WeightsDesc& d, const Kernel& kernel) {
     h.group_zero_points = static_cast<std::uint8_t>(format.zero_points);
   }
   h.permuted = d.permutation != nullptr;
+  if (d.filter_groups > 1) h.filter_groups = static_cast<std::uint32_t>(d.filter_groups);
   h.panel_stride = panel_stride(h, kernel.geometry);
   h.bytes = layout(h).end;
   return h;
@@ -200,7 +204,7 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
 
   // Pieces of 64 columns; from [k,n], where these are one cache line of each row and often one of each page, eight times as
   // many.
-  const std::int64_t panels = (d.n + g.nr - 1) / g.nr, first_panel = at / g.nr;
+  const std::int64_t panels = (d.n + g.nr - 1) / g.nr, first_panel = stream->panels_;
   const std::int64_t piece = std::max(1, (d.order == Order::nk ? 64 : 512) / g.nr);
   const std::int64_t stride = stride_of(d);
   const std::int64_t k = elements_of(g.a, d.k), used = panel_bytes(h, g);
@@ -243,6 +247,7 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
   });
   if (!finite) return {Code::invalid_argument, "weights: a weight is not finite"};
   stream->columns_ += d.n;
+  stream->panels_ += panels;
   stream->hash_ += body.load();
   stream->bound_ = std::max(stream->bound_, bound.load());
   return {};
@@ -267,7 +272,14 @@ Status WeightsAccess::pack(const WeightsDesc& desc, const Kernel& kernel, void* 
   if (Status s = check_weight_values(d); !s.ok()) return s;
   WeightsStream stream;
   if (Status s = begin(d, kernel, buffer, bytes, &stream); !s.ok()) return s;
-  if (Status s = add(d, parallel, &stream); !s.ok()) return s;
+  // A group of filters is a block of columns.
+  WeightsDesc block = d;
+  block.n = d.n / d.filter_groups;
+  for (std::int64_t group = 0; group < d.filter_groups; ++group) {
+    block.data = static_cast<const char*>(d.data) + group * block.n * stride_of(d);
+    if (d.scale && d.scale_per == Per::column) block.scale = d.scale + group * block.n;
+    if (Status s = add(block, parallel, &stream); !s.ok()) return s;
+  }
   return finish(stream, out);
 }
 
@@ -301,8 +313,8 @@ Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
     return bad("weights: groups that are none");
   if (h.for_bytes > (type == Type::b1)) return bad("weights: for an operand that is none");
   if (h.permuted > 1) return bad("weights: the header is damaged");
-  for (std::uint8_t byte : h.group_reserved)
-    if (byte != 0) return bad("weights: the header is damaged");
+  if (h.filter_groups != 0 && (type != Type::b1 || h.filter_groups == 1 || h.n % h.filter_groups != 0))
+    return bad("weights: groups of filters that are none");
   for (std::uint64_t word : h.reserved)
     if (word != 0) return bad("weights: the header is damaged");
   if (h.panel_stride > (std::uint64_t{1} << 34) || h.panel_stride % line != 0 ||
@@ -353,6 +365,7 @@ Status WeightsStream::begin(const WeightsDesc& whole, void* buffer, std::size_t 
   WeightsDesc d;
   if (Status s = check_weights(whole, &d); !s.ok()) return s;
   if (d.order != Order::nk) return {Code::unsupported, "weights: blocks of columns come in the order nk"};
+  if (d.filter_groups != 1) return {Code::unsupported, "weights: groups of filters are packed as a whole"};
   const Kernel* kernel;
   if (Status s = kernel_for(d, &kernel); !s.ok()) return s;
   return WeightsAccess::begin(d, *kernel, buffer, bytes, out);

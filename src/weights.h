@@ -5,11 +5,14 @@
 //   sums         int32 [panels * nr]   sum over k of (b - zero_point); absent where there are groups of k
 //   scales       float [1 or panels * nr]; a 1 where there are groups
 //   zero points  int32 [1 or panels * nr], absent where all are zero, or where there are groups
-//   panels       [panels][panel_stride]; see src/kernel.h; with groups, their scales and zero points are in here
+//   panels       [panels][panel_stride]; see src/kernel.h; with groups, their scales and zero points are in here; those of
+//                each group of filters begin with a new one
 //
 // Every section begins at a multiple of 64 bytes and is zero-padded. A panel's stride avoids multiples of 4096 bytes: a
 // tile walks up to four panels side by side, and equal addresses modulo 4096 would fight for the same set of the L1 cache.
 #pragma once
+
+#include <algorithm>
 
 #include "narrow/weights.h"
 #include "src/bits.h"
@@ -33,7 +36,7 @@ struct BlobHeader {
   std::uint8_t group_scale, group_zero_points;
   std::uint8_t for_bytes;     ///< 1: bits whose A is bytes; else 0
   std::uint8_t permuted;      ///< 1: groups are of permuted k; else 0
-  std::uint8_t group_reserved[4];
+  std::uint32_t filter_groups;  ///< 0: none; else the columns are those of so many groups, each with panels of its own
   std::uint64_t header_hash;  ///< of everything above
   std::uint64_t reserved[4];
 };
@@ -70,6 +73,7 @@ struct WeightsAccess {
   static Status pack(const WeightsDesc& desc, const Kernel& kernel, void* buffer, std::size_t bytes, Weights* out,
                      const Parallel& parallel);
   /// The steps of it. The descriptions are checked, but for the values of what is added.
+  static std::int64_t filter_groups(const Weights& w) { return std::max<std::int64_t>(1, header(w).filter_groups); }
   static Status begin(const WeightsDesc& desc, const Kernel& kernel, void* buffer, std::size_t bytes, WeightsStream* out);
   static Status add(const WeightsDesc& block, const Parallel& parallel, WeightsStream* stream);
   static Status finish(const WeightsStream& stream, Weights* out);

@@ -48,7 +48,8 @@ TEST_P(Binary, RowsAreWellFormed) {
     EXPECT_EQ(g.nr % 8, 0) << "a panel's bits of C are whole bytes";
     for (int p = 0; p < max_tile_panels; ++p) {
       EXPECT_EQ(g.max_rows[p] > 0, p < g.max_panels);
-      for (int r = 0; r < max_tile_rows; ++r) EXPECT_EQ(kernel->run[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
+      for (const auto* tiles : {kernel->run, kernel->run_indirect, kernel->run_to_bits, kernel->run_to_bits_indirect})
+        for (int r = 0; tiles && r < max_tile_rows; ++r) EXPECT_EQ(tiles[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
     }
   }
 }
@@ -59,7 +60,12 @@ TEST_P(Binary, EveryRowCount) {
     const int mr = *std::max_element(g.max_rows, g.max_rows + max_tile_panels);
     for (int panels = 1; panels <= g.max_panels + 1; ++panels)
       for (std::int64_t n : {panels * g.nr - 1, panels * g.nr})
-        for (std::int64_t k : {1, 33, 224, 500}) ASSERT_NO_FATAL_FAILURE(check_rows(bits(1, n, k), *kernel, up_to(2 * mr + 1)));
+        for (std::int64_t k : {1, 33, 224, 500})
+          for (Type type : {Type::s32, Type::b1}) {
+            Case c = bits(1, n, k);
+            c.c = type;
+            ASSERT_NO_FATAL_FAILURE(check_rows(c, *kernel, up_to(2 * mr + 1)));
+          }
   }
 }
 
@@ -157,7 +163,7 @@ TEST_P(Binary, Epilogues) {
   }
 }
 
-/// Bits out, of bits and of bytes: every n, the zeros behind them, nothing else touched.
+/// Bits out, of bits and of bytes: every n, the zeros behind them, nothing else touched; k in one pass and in several.
 TEST_P(Binary, BitsOut) {
   std::uint64_t seed = 0;
   for (Type b : {Type::b1, Type::s8})
@@ -170,11 +176,16 @@ TEST_P(Binary, BitsOut) {
         c.a = b == Type::b1 ? Type::b1 : Type::u8;
         c.b = b;
         c.c = Type::b1;
-        c.bias = seed % 3 == 0 && b == Type::s8 ? Bias::s32 : Bias::none;
+        c.bias = seed % 3 == 0 ? Bias::s32 : Bias::none;
         c.pad = seed % 4;
         c.seed = seed;
         ASSERT_TRUE(Problem(c).check(*kernel));
       }
+      Case longer = bits(20, 70, 40000);
+      longer.a = b == Type::b1 ? Type::b1 : Type::u8;
+      longer.b = b;
+      longer.c = Type::b1;
+      ASSERT_TRUE(Problem(longer).check(*kernel));
       for (int threads : {1, 2, 3, 8}) {
         Case c = bits(65, 333, 4000);
         c.a = b == Type::b1 ? Type::b1 : Type::u8;

@@ -48,7 +48,7 @@ TEST_P(Bits, PackAndUnpack) {
           for (float& t : threshold)
             t = static_cast<float>(type == Type::s8 || type == Type::u8 ? rng.between(-20, 99) : rng.real(-1, 1));
           const Guarded guarded_threshold = guarded_copy(threshold.data(), threshold.size());
-          if (gap != 0 || per == Per::column) rows.threshold = guarded_threshold.as<float>();
+          if (gap != 0 || k % 2 != 0) rows.threshold = guarded_threshold.as<float>();
           rows.threshold_per = per;
           const Guarded values = draw_values(rng, type, matrix_elements(rows.rows, k, rows.stride));
           Guarded bits(matrix_elements(rows.rows, bit_row_bytes(k), rows.bits_stride));

@@ -11,13 +11,14 @@ namespace narrow::test {
 namespace {
 
 struct Sizes {
-  std::int64_t images, h, w, c, n, kernel, stride, dilation, pad;
+  std::int64_t images, h, w, c, n, kernel, stride, dilation, pad, groups = 1;
 };
 
-constexpr Sizes sizes[] = {{1, 9, 8, 64, 32, 3, 1, 1, 1},  {2, 7, 7, 128, 48, 3, 2, 1, 1},  {1, 11, 12, 40, 17, 3, 1, 2, 2},
-                           {1, 6, 6, 256, 64, 1, 1, 1, 0}, {1, 13, 13, 96, 70, 5, 1, 1, 2}, {3, 5, 4, 33, 9, 3, 2, 1, 0}};
+constexpr Sizes sizes[] = {{1, 9, 8, 64, 32, 3, 1, 1, 1},     {2, 7, 7, 128, 48, 3, 2, 1, 1},  {1, 11, 12, 40, 17, 3, 1, 2, 2},
+                           {1, 6, 6, 256, 64, 1, 1, 1, 0},    {1, 13, 13, 96, 70, 5, 1, 1, 2}, {3, 5, 4, 33, 9, 3, 2, 1, 0},
+                           {1, 7, 6, 128, 64, 3, 1, 1, 1, 2}, {2, 6, 5, 60, 36, 3, 2, 1, 1, 3}};
 
-/// NHWC images that are padded already, by filters [n][kernel][kernel][c].
+/// NHWC images that are padded already, by filters [n][kernel][kernel][c / groups].
 std::vector<float> onednn_convolution(const Sizes& s, std::vector<float> padded, std::vector<float> filters) {
   using namespace dnnl;
   const engine cpu(engine::kind::cpu, 0);
@@ -25,7 +26,8 @@ std::vector<float> onednn_convolution(const Sizes& s, std::vector<float> padded,
   const std::int64_t out_h = conv_output(h, s.kernel, s.stride, s.dilation, 0),
                      out_w = conv_output(w, s.kernel, s.stride, s.dilation, 0);
   const memory::desc src({s.images, s.c, h, w}, memory::data_type::f32, memory::format_tag::nhwc);
-  const memory::desc weights({s.n, s.c, s.kernel, s.kernel}, memory::data_type::f32, memory::format_tag::ohwi);
+  const memory::desc weights({s.groups, s.n / s.groups, s.c / s.groups, s.kernel, s.kernel}, memory::data_type::f32,
+                             memory::format_tag::gohwi);
   const memory::desc dst({s.images, s.n, out_h, out_w}, memory::data_type::f32, memory::format_tag::nhwc);
   const memory::dims strides{s.stride, s.stride}, dilates{s.dilation - 1, s.dilation - 1}, none{0, 0};
 #if DNNL_VERSION_MAJOR >= 3
@@ -68,14 +70,15 @@ TEST(OneDnnConvolution, IsTheSameOnEveryTier) {
                 padded[((i * h + y + s.pad) * w + x + s.pad) * s.c + c] = value;
               }
         const std::int64_t taps = s.kernel * s.kernel;
-        std::vector<float> filters(static_cast<std::size_t>(s.n * taps * s.c));
+        const std::int64_t c_of_group = s.c / s.groups;
+        std::vector<float> filters(static_cast<std::size_t>(s.n * taps * c_of_group));
         for (float& f : filters) f = rng.one_in(2) ? 1.0f : -1.0f;
 
         BitRows rows;
-        rows.rows = s.n * taps, rows.k = rows.stride = s.c, rows.bits_stride = bit_row_bytes(s.c);
+        rows.rows = s.n * taps, rows.k = rows.stride = c_of_group, rows.bits_stride = bit_row_bytes(c_of_group);
         std::vector<unsigned char> filter_bits(static_cast<std::size_t>(rows.rows * rows.bits_stride));
         ASSERT_TRUE(pack_bits(rows, filters.data(), filter_bits.data()).ok());
-        rows.rows = s.images * s.h * s.w;
+        rows.rows = s.images * s.h * s.w, rows.k = rows.stride = s.c, rows.bits_stride = bit_row_bytes(s.c);
         std::vector<unsigned char> a_bits(static_cast<std::size_t>(rows.rows * rows.bits_stride));
         ASSERT_TRUE(pack_bits(rows, a.data(), a_bits.data()).ok());
         std::vector<std::int32_t> tap_sums(static_cast<std::size_t>(taps * s.n));
@@ -83,7 +86,9 @@ TEST(OneDnnConvolution, IsTheSameOnEveryTier) {
         for (Tier tier : available_tiers()) {
           WeightsDesc desc;
           desc.operand = operand, desc.cap = tier;
-          ASSERT_TRUE(prepare_filters({s.n, s.kernel, s.kernel, s.c, filter_bits.data()}, &desc, tap_sums.data()).ok());
+          ASSERT_TRUE(
+              prepare_filters({s.n, s.kernel, s.kernel, c_of_group, filter_bits.data(), s.groups}, &desc, tap_sums.data())
+                  .ok());
           std::size_t size = 0;
           ASSERT_TRUE(Weights::packed_size(desc, &size).ok());
           Guarded blob(size, Weights::alignment);
@@ -92,7 +97,7 @@ TEST(OneDnnConvolution, IsTheSameOnEveryTier) {
           ConvDesc d;
           d.h = s.h, d.w = s.w, d.c = s.c, d.kernel_h = d.kernel_w = s.kernel, d.stride_h = d.stride_w = s.stride;
           d.dilation_h = d.dilation_w = s.dilation, d.pad_top = d.pad_left = d.pad_bottom = d.pad_right = s.pad;
-          d.padding = padding, d.tap_sums = tap_sums.data();
+          d.padding = padding, d.tap_sums = tap_sums.data(), d.groups = s.groups;
           d.gemm.a = operand == Type::b1 ? Type::b1 : Type::u8, d.gemm.c = Type::f32, d.gemm.cap = tier;
           d.gemm.a_zero_point = static_cast<std::int32_t>(zero_point);
           Conv conv;

@@ -149,7 +149,7 @@ stage_fuzz() {
   build fuzz || return 1
   local target
   for target in build/fuzz/tests/fuzz/*; do
-    check "fuzz: ${target##*/}" "$target" -seed=1 -max_total_time=20 -artifact_prefix=build/fuzz/
+    check "fuzz: ${target##*/}" "$target" -seed=1 -max_total_time=13 -artifact_prefix=build/fuzz/
   done
 }
 

@@ -19,8 +19,9 @@ enum class Padding : std::uint8_t {
 ///   sum[y,x,j] = sum over the taps (r,s) and channels of a[y * stride_h + r * dilation_h - pad_top,
 ///                                                          x * stride_w + s * dilation_w - pad_left, channel] *
 ///                                                          b[j,r,s,channel]
-/// the output pixel (y,x) is the row of a product, and `gemm` says what becomes of the sums. Groups: one convolution for each,
-/// with input and output moved to the group's channels.
+/// the output pixel (y,x) is the row of a product, and `gemm` says what becomes of the sums. With groups, filter j reads but
+/// the c / groups channels from j / (n / groups) * (c / groups) on; the output's channels (or bits) follow each other as
+/// without.
 struct ConvDesc {
   std::int64_t h = 0, w = 0, c = 0;  ///< Of one image; at least 1.
   std::int64_t kernel_h = 1, kernel_w = 1;
@@ -30,31 +31,35 @@ struct ConvDesc {
   Padding padding = Padding::minus_one;
   const std::int32_t* tap_sums = nullptr;  ///< [kernel_h * kernel_w][n] from prepare_filters; for Padding::zero where there
                                            ///< is padding. Must outlive the plan.
-  PoolWindow pool;  ///< Of an output of bits: the maximum over these windows of it is what is written.
+  PoolWindow pool;                         ///< Of an output of bits: the maximum over these windows of it is what is written.
+  std::int64_t groups =
+      1;  ///< Of channels and of filters, into which both divide evenly: as many as the filters were packed for.
   /// Rows are output pixels. Where the filters are packed for b1, a is b1, or anything else that becomes bits (a_threshold per
   /// tensor, or per column: [c]). Where they are packed for bytes, a is u8 or s8, with one zero point.
   GemmDesc gemm;
 };
 
-/// Filters of bits, [n][kernel_h][kernel_w] rows of c bits, dense.
+/// Filters of bits, [n][kernel_h][kernel_w] rows of c bits, dense. With groups, the filters of one group after those of
+/// another, and c is the number of channels of a group.
 struct ConvFilters {
   std::int64_t n = 0, kernel_h = 1, kernel_w = 1, c = 0;
   const void* data = nullptr;
+  std::int64_t groups = 1;
 };
 /// Checks the filters, describes them to Weights::pack, and, where `tap_sums` is not null,
 /// writes its [kernel_h * kernel_w][n] values: the sum of each filter's tap over its channels. What the description says of
 /// scale, operand and cap stays as it is.
 [[nodiscard]] NARROW_API Status prepare_filters(const ConvFilters& filters, WeightsDesc* desc, std::int32_t* tap_sums) noexcept;
 
-/// The data of one call. Pixels of `a` are a_stride elements (b1: bytes) apart, at least a pixel; pixels of C and of the residual
-/// as in GemmArgs.
+/// The data of one call. Pixels of `a` are a_stride elements (b1: bytes) apart, at least a pixel; pixels of C and of the
+/// residual as in GemmArgs.
 struct ConvArgs {
   std::int64_t images = 0;
   const void* a = nullptr;
   std::int64_t a_stride = 0;
   void* c = nullptr;
   std::int64_t c_stride = 0;
-  const float* a_scale = nullptr;  ///< [output pixels] where gemm.a_scale_per is row.
+  const float* a_scale = nullptr;  ///< [output pixels] where gemm.a_scale_per is row: for all groups.
   const void* residual = nullptr;
   std::int64_t residual_stride = 0;
 };
@@ -69,7 +74,8 @@ class Conv {
   std::int64_t out_w() const noexcept { return out_w_; }
 
   /// Bytes of scratch that run needs for any number of images on that many threads: of some images at a time, a padded copy (as
-  /// bits where they become bits), a pointer for each output pixel, and what is to be pooled.
+  /// bits where they become bits), two pointers for each output pixel, what is to be pooled, and the bits of groups whose
+  /// filters are no multiple of 32.
   NARROW_API std::size_t scratch_size(std::int64_t images, int threads = 1) const noexcept;
   [[nodiscard]] NARROW_API Status run(const ConvArgs& args, void* scratch, std::size_t scratch_bytes,
                                       const Parallel& parallel = serial()) const noexcept;

@@ -76,6 +76,10 @@ struct WeightsDesc {
   /// permutation that sorts g_idx.) A keeps its order; products read it by the permutation.
   const std::int32_t* permutation = nullptr;
 
+  /// b1: in how many groups of n / filter_groups the columns are packed, each of them for an A of its own: the filters of a
+  /// convolution with groups (see prepare_filters). Only Conv takes more than one.
+  std::int64_t filter_groups = 1;
+
   Cap cap;  ///< The panels are laid out for the best available tier under this cap.
 };
 
@@ -138,7 +142,7 @@ class WeightsStream {
   WeightsDesc whole_;
   const void* kernel_ = nullptr;
   void* buffer_ = nullptr;
-  std::int64_t columns_ = 0;  ///< added
+  std::int64_t columns_ = 0, panels_ = 0;  ///< added
   std::uint64_t hash_ = 0;
   std::int64_t bound_ = 0;
 };

@@ -112,7 +112,7 @@ void lookup_tile(const TileArgs& args) {
     const Window window = *args.window;
     for (ptrdiff_t y = 0; y < window.rows; ++y)
       for (ptrdiff_t x = 0; x < window.runs; ++x) {
-        at = y * window.row_stride + x * window.run_stride;
+        at = window.first + y * window.row_stride + x * window.run_stride;
         take(args.steps, y == window.rows - 1 && x == window.runs - 1);
       }
   } else {

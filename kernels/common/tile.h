@@ -12,8 +12,8 @@
 // more by spreading k-steps over phases, added up at the end.
 // Integer addition is associative, so no choice of tile or phases changes a bit of the result.
 //
-// Accumulators begin at zero, and the initial sums are added on the way to C: loaded first, they would hold back the first
-// products of a tile until the last stores of the one before are under way (20 cycles a tile on Zen 5).
+// Accumulators begin at zero, and the initial sums, if there are any, are added on the way to C: loaded first, they would hold
+// back the first products of a tile until the last stores of the one before are under way (20 cycles a tile on Zen 5).
 //
 // Isa provides:
 //   Acc, B, A                 register types (accumulator, piece of a panel, piece of a row)
@@ -27,12 +27,16 @@
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
 //   finish(acc, init)         the sums to store, from the accumulator and the initial sums in memory
+//   at_most(acc, limit)       only of tiles that write bits (Kernel::run_to_bits): a mask of the columns whose accumulator is
+//   at most
+//                             the limit in memory
 //   output<row>(acc[vectors], v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
 //                             vector v of a row of the group
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kernels/common/unroll.h"
 #include "src/kernel.h"
@@ -119,7 +123,7 @@ void tile(const TileArgs& args) {
     const ptrdiff_t run_bytes = steps * Isa::a_bytes;
     for (ptrdiff_t y = 0; y < args.window->rows; ++y)
       for (ptrdiff_t x = 0; x < args.window->runs; ++x) {
-        at = y * args.window->row_stride + x * args.window->run_stride;
+        at = args.window->first + y * args.window->row_stride + x * args.window->run_stride;
         const ptrdiff_t end = at + run_bytes;
         while (at != end) advance(std::integral_constant<int, unrolled>{}, std::bool_constant<may_prefetch>{});
       }
@@ -152,24 +156,43 @@ void tile(const TileArgs& args) {
   unroll<rows>([&](auto r) NARROW_LAMBDA {
     of_row[r] = indirect ? static_cast<const WindowRow*>(args.a)[r].init + args.first_column : init + r * init_stride;
   });
-  unroll<rows>([&](auto r) NARROW_LAMBDA {
-    unroll<panels>([&](auto p) NARROW_LAMBDA {
-      unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
-        constexpr int first = p * nr + v * Isa::lanes;
-        typename Isa::Acc sum;
-        if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
-          sum = acc[0][r][p][v];
-        else
-          sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
-        sum = Isa::finish(sum, of_row[r] + first);
-        if (p < panels - 1 || whole || cols >= first + Isa::lanes)
-          Isa::store(c + first, sum);
-        else if (cols > first)
-          Isa::store_partial(c + first, sum, cols - first);
+  if constexpr (requires { Isa::at_most(acc[0][0][0][0], init); }) {
+    static_assert(vectors == 1 && row_group == 1 && nr % 8 == 0);
+    const uint64_t turned = args.turned;
+    char* bits = reinterpret_cast<char*>(c);
+    unroll<rows>([&](auto r) NARROW_LAMBDA {
+      uint64_t word = turned;
+      unroll<panels>([&](auto p) NARROW_LAMBDA {
+        word ^= static_cast<uint64_t>(Isa::at_most(acc[0][r][p][0], (indirect ? of_row[r] : init) + p * nr)) << p * nr;
       });
+      memcpy(bits + r * c_stride, &word, panels * nr / 8);
     });
-    c += c_stride;
-  });
+    return;
+  }
+  auto write = [&](auto add) NARROW_LAMBDA {
+    unroll<rows>([&](auto r) NARROW_LAMBDA {
+      unroll<panels>([&](auto p) NARROW_LAMBDA {
+        unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
+          constexpr int first = p * nr + v * Isa::lanes;
+          typename Isa::Acc sum;
+          if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
+            sum = acc[0][r][p][v];
+          else
+            sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
+          if constexpr (add) sum = Isa::finish(sum, of_row[r] + first);
+          if (p < panels - 1 || whole || cols >= first + Isa::lanes)
+            Isa::store(c + first, sum);
+          else if (cols > first)
+            Isa::store_partial(c + first, sum, cols - first);
+        });
+      });
+      c += c_stride;
+    });
+  };
+  if (indirect || init)
+    write(std::true_type{});
+  else
+    write(std::false_type{});
 }
 
 /// run[panels - 1][rows - 1] for every tile that the geometry allows; null beyond.

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "tests/fuzz/input.h"
 #include "tests/guarded.h"
 #include "tests/reference.h"
 #include "tests/rng.h"
@@ -13,38 +14,6 @@ namespace {
 
 using namespace narrow;
 using namespace narrow::test;
-
-/// Takes the input apart, byte by byte; zeros follow its end.
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
-
-  int byte() {
-    if (size_ == 0) return 0;
-    --size_;
-    return *data_++;
-  }
-  std::int64_t below(int bound) { return byte() % bound; }
-  bool flag() { return byte() & 1; }
-  std::uint32_t word() {
-    std::uint32_t w = 0;
-    for (int i = 0; i < 4; ++i) w = w << 8 | static_cast<std::uint32_t>(byte());
-    return w;
-  }
-  /// Mostly a reasonable scale, sometimes any bits.
-  float scale() {
-    const int kind = byte();
-    return kind < 16 ? from_bits(word()) : static_cast<float>(kind) * 0x1p-7f;
-  }
-  std::int32_t integer() {
-    const int kind = byte();
-    return kind < 8 ? static_cast<std::int32_t>(word()) : static_cast<std::int8_t>(byte());
-  }
-
- private:
-  const std::uint8_t* data_;
-  std::size_t size_;
-};
 
 /// `bytes` bytes: for floats any bits, which is what integers are as well.
 Guarded noise(std::size_t bytes, std::size_t alignment, Rng& rng) {
@@ -63,10 +32,6 @@ Guarded values(std::int64_t count, Draw value) {
 bool same(const unsigned char* x, const unsigned char* y, Type type) {
   if (std::memcmp(x, y, size_of(type)) == 0) return true;
   return is_float(type) && std::isnan(load(x, type, 0)) && std::isnan(load(y, type, 0));
-}
-
-void refused(const Status& s) {
-  if (*s.reason == '\0') std::abort();
 }
 
 }  // namespace
@@ -148,11 +113,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   args.a_scale = a_scale.as<float>();
   args.a_zero_point = a_zero_point.as<std::int32_t>();
 
-  const Parallel parallel{static_cast<int>(1 + in.below(4)),
-                          [](void*, int tasks, Parallel::Task task, void* argument) {
-                            for (int i = tasks; i-- > 0;) task(argument, i);
-                          },
-                          nullptr};
+  const Parallel parallel = in.parallel();
   std::vector<unsigned char> expected(c.data(), c.data() + c.size());
   const Guarded scratch(plan.scratch_size(m, parallel.threads), Gemm::scratch_alignment);
   if (const Status s = plan.run(args, scratch.data(), scratch.size(), parallel); !s.ok()) return refused(s), 0;

@@ -1,0 +1,257 @@
+// A convolution of bits with its data, and its definition in plain loops. Free of GoogleTest: the fuzzer draws such problems
+// too.
+#pragma once
+
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "narrow/conv.h"
+#include "tests/guarded.h"
+#include "tests/reference.h"
+#include "tests/rng.h"
+
+namespace narrow::test {
+
+struct ConvCase {
+  std::int64_t images, h, w, c, n, kernel_h, kernel_w;
+  std::int64_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+  std::int64_t top = 0, left = 0, bottom = 0, right = 0;
+  std::int64_t gap = 0;  ///< elements (bytes of bits) between pixels
+  std::int64_t groups = 1;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const ConvCase& c) {
+  return out << c.images << 'x' << c.h << 'x' << c.w << 'x' << c.c << " n " << c.n << " kernel " << c.kernel_h << 'x'
+             << c.kernel_w << " stride " << c.stride_h << ',' << c.stride_w << " dilation " << c.dilation_h << ','
+             << c.dilation_w << " pad " << c.top << ',' << c.left << ',' << c.bottom << ',' << c.right << " gap " << c.gap
+             << " groups " << c.groups;
+}
+
+/// What is convolved with what, and what becomes of it.
+struct ConvOptions {
+  Padding padding;
+  Type c;
+  Type a = Type::b1;        ///< f32: becomes bits, by a threshold for each channel
+  Type operand = Type::b1;  ///< s8: A is u8 or s8
+  PoolWindow pool = {};
+};
+
+/// Everything is drawn from the case's number.
+class ConvProblem {
+ public:
+  ConvProblem(const ConvCase& c, const ConvOptions& options) : case_(c) {
+    Rng rng(static_cast<std::uint64_t>(c.h * 100 + c.c * 7 + c.n));
+    const std::int64_t of_group = c.c / c.groups, tap = bit_row_bytes(of_group), taps = c.kernel_h * c.kernel_w;
+    a_stride_ = elements_of(options.a, c.c) + c.gap;
+    GemmDesc& g = desc_.gemm;
+    g.a = options.a;
+    draw_a(rng, c.images * c.h * c.w);
+    weights_desc_.operand = options.operand;
+    b_ = bits(rng, c.n * taps, of_group, tap);
+    tap_sums_.resize(static_cast<std::size_t>(taps * c.n));
+    filters_ = {c.n, c.kernel_h, c.kernel_w, of_group, b_.data(), c.groups};
+    conv_h_ = conv_output(c.h, c.kernel_h, c.stride_h, c.dilation_h, c.top + c.bottom);
+    conv_w_ = conv_output(c.w, c.kernel_w, c.stride_w, c.dilation_w, c.left + c.right);
+    const PoolWindow& p = options.pool;
+    out_h_ = p.h ? conv_output(conv_h_, p.h, p.stride_h, 1, p.pad_top + p.pad_bottom) : conv_h_;
+    out_w_ = p.h ? conv_output(conv_w_, p.w, p.stride_w, 1, p.pad_left + p.pad_right) : conv_w_;
+    const GemmDesc gemm = g;
+    desc_ = {c.h,   c.w,    c.c,      c.kernel_h, c.kernel_w,      c.stride_h,       c.stride_w, c.dilation_h, c.dilation_w,
+             c.top, c.left, c.bottom, c.right,    options.padding, tap_sums_.data(), p,          c.groups,     gemm};
+    draw_output(rng, options.c, c.images * conv_h_ * conv_w_);
+  }
+
+  /// What is wrong, or nothing.
+  std::string check(Tier tier, const Parallel& parallel = serial()) {
+    std::string difference;
+    const Status s = run(tier, parallel, &difference);
+    return s.ok() ? difference : s.reason;
+  }
+
+  /// Computes it and compares it with the definition.
+  Status run(Tier tier, const Parallel& parallel, std::string* difference) {
+    weights_desc_.cap = desc_.gemm.cap = tier;
+    if (Status s = pack(); !s.ok()) return s;
+    Conv conv;
+    if (Status s = Conv::plan(desc_, weights_, &conv); !s.ok()) return s;
+    if (expected_.empty()) reference();
+    Guarded scratch(conv.scratch_size(case_.images, parallel.threads));
+    Guarded c(expected_.size());
+    ConvArgs args = this->args();
+    args.c = c.data();
+    if (Status s = conv.run(args, scratch.data(), scratch.size(), parallel); !s.ok()) return s;
+    std::ostringstream out;
+    if (!c.margins_intact() || !scratch.margins_intact()) out << "written outside (" << case_ << ")";
+    for (std::size_t i = 0; i < expected_.size() && out.str().empty(); ++i)
+      if (c.data()[i] != expected_[i])
+        out << "byte " << i << " of " << expected_.size() << " by " << conv.info().kernel << " (" << case_ << ", padding "
+            << int(desc_.padding) << ", " << name(desc_.gemm.a) << " to " << name(desc_.gemm.c) << ")";
+    *difference = out.str();
+    return {};
+  }
+
+  /// Makes weights() under the descriptions' cap.
+  Status pack() {
+    if (Status s = prepare_filters(filters_, &weights_desc_, tap_sums_.data()); !s.ok()) return s;
+    std::size_t bytes = 0;
+    if (Status s = Weights::packed_size(weights_desc_, &bytes); !s.ok()) return s;
+    blob_ = Guarded(bytes, Weights::alignment);
+    if (Status s = Weights::pack(weights_desc_, blob_.data(), bytes, &weights_); !s.ok()) return s;
+    return Weights::open(blob_.data(), bytes, &weights_);
+  }
+
+  ConvArgs args() const {
+    ConvArgs args;
+    args.images = case_.images;
+    args.a = a_.data();
+    args.a_stride = a_stride_;
+    args.c_stride = c_stride_;
+    args.a_scale = row_scale_.data();
+    args.residual = residual_.data();
+    args.residual_stride = case_.n;
+    return args;
+  }
+  ConvDesc& desc() { return desc_; }
+  WeightsDesc& weights_desc() { return weights_desc_; }
+  const Weights& weights() const { return weights_; }
+  Guarded& a() { return a_; }
+
+ private:
+  /// A, and what its values count for, in values_.
+  void draw_a(Rng& rng, std::int64_t pixels) {
+    GemmDesc& g = desc_.gemm;
+    const std::int64_t c = case_.c;
+    values_.resize(static_cast<std::size_t>(pixels * c));
+    if (g.a == Type::b1) {
+      a_ = bits(rng, pixels, c, a_stride_);
+      for (std::int64_t i = 0; i < pixels * c; ++i) values_[i] = sign(a_.data(), i / c * a_stride_, i % c);
+    } else if (g.a == Type::f32) {
+      std::vector<float> a(matrix_elements(pixels, c, a_stride_));
+      for (float& x : a) x = static_cast<float>(rng.real(-1, 1));
+      for (std::int64_t i = 0; i < c; ++i) a_threshold_.push_back(static_cast<float>(rng.real(-0.5, 0.5)));
+      for (std::int64_t i = 0; i < pixels * c; ++i) values_[i] = a[i / c * a_stride_ + i % c] >= a_threshold_[i % c] ? 1 : -1;
+      a_ = guarded_copy(a.data(), a.size());
+      g.a_threshold = a_threshold_.data();
+      g.a_threshold_per = Per::column;
+    } else {
+      std::vector<unsigned char> a(matrix_elements(pixels, c, a_stride_));
+      for (auto& x : a) x = static_cast<unsigned char>(rng.next());
+      g.a_zero_point = static_cast<std::int32_t>(g.a == Type::u8 ? rng.between(0, 255) : rng.between(-128, 127));
+      for (std::int64_t i = 0; i < pixels * c; ++i) {
+        const unsigned char x = a[i / c * a_stride_ + i % c];
+        values_[i] = (g.a == Type::u8 ? x : static_cast<signed char>(x)) - g.a_zero_point;
+      }
+      a_ = guarded_copy(a.data(), a.size());
+    }
+  }
+  void draw_output(Rng& rng, Type type, std::int64_t pixels) {
+    const ConvCase& c = case_;
+    for (std::int64_t j = 0; j < c.n; ++j) {
+      scale_.push_back(static_cast<float>(rng.real(0.5, 2)));
+      bias_.push_back(static_cast<float>(rng.real(-9, 9)));
+      threshold_.push_back(static_cast<std::int32_t>(rng.between(-9, 9)));
+      at_most_.push_back(static_cast<std::uint8_t>(rng.one_in(2)));
+    }
+    GemmDesc& g = desc_.gemm;
+    g.c = type;
+    g.c_scale = 1.5f;
+    if (type == Type::b1) {
+      g.threshold = threshold_.data(), g.at_most = at_most_.data();
+    } else if (type != Type::s32) {
+      g.bias_f32 = bias_.data(), g.a_scale_per = Per::row, g.activation = Activation::relu, g.residual = Type::f32;
+    }
+    weights_desc_.scale = scale_.data();
+    weights_desc_.scale_per = Per::column;
+    for (std::int64_t i = 0; i < pixels; ++i) row_scale_.push_back(static_cast<float>(rng.real(0.5, 2)));
+    for (std::int64_t i = 0; i < pixels * c.n; ++i) residual_.push_back(static_cast<float>(rng.real(-9, 9)));
+    c_stride_ = elements_of(type, c.n) + 1;
+  }
+  static Guarded bits(Rng& rng, std::int64_t rows, std::int64_t k, std::int64_t stride) {
+    std::vector<unsigned char> bytes(matrix_elements(rows, bit_row_bytes(k), stride));
+    for (auto& b : bytes) b = static_cast<unsigned char>(rng.next());
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t p = k; p < 8 * bit_row_bytes(k); ++p)
+        bytes[i * stride + p / 8] &= static_cast<unsigned char>(~(1u << (p % 8)));
+    return guarded_copy(bytes.data(), bytes.size());
+  }
+
+  std::int32_t sum(std::int64_t image, std::int64_t y, std::int64_t x, std::int64_t j) const {
+    const ConvCase& c = case_;
+    const std::int64_t of_group = c.c / c.groups, first = j / (c.n / c.groups) * of_group;
+    std::int32_t total = 0;
+    for (std::int64_t r = 0; r < c.kernel_h; ++r)
+      for (std::int64_t s = 0; s < c.kernel_w; ++s) {
+        const std::int64_t at_y = y * c.stride_h + r * c.dilation_h - c.top, at_x = x * c.stride_w + s * c.dilation_w - c.left;
+        const bool inside = at_y >= 0 && at_y < c.h && at_x >= 0 && at_x < c.w;
+        for (std::int64_t p = 0; p < of_group; ++p) {
+          const std::int32_t a = inside ? values_[((image * c.h + at_y) * c.w + at_x) * c.c + first + p]
+                                 : desc_.padding == Padding::zero     ? 0
+                                 : desc_.padding == Padding::plus_one ? 1
+                                                                      : -1;
+          total += a * sign(b_.data(), ((j * c.kernel_h + r) * c.kernel_w + s) * bit_row_bytes(of_group), p);
+        }
+      }
+    return total;
+  }
+
+  void reference() {
+    if (case_.n == 0) return;
+    const std::int64_t pixels = case_.images * conv_h_ * conv_w_;
+    const auto element = static_cast<std::int64_t>(size_of(desc_.gemm.c));
+    expected_.assign(matrix_elements(pixels, elements_of(desc_.gemm.c, case_.n) * element, c_stride_ * element),
+                     Guarded::pattern);
+    std::vector<std::int32_t> sums(static_cast<std::size_t>(case_.n));
+    // What becomes of sums is the product's matter: of one without k, to which these are the bias.
+    GemmDesc d = desc_.gemm;
+    d.bias_s32 = sums.data();
+    WeightsDesc w = weights_desc_;
+    w.k = 0;
+    for (std::int64_t i = 0; i < pixels; ++i) {
+      for (std::int64_t j = 0; j < case_.n; ++j)
+        sums[static_cast<std::size_t>(j)] = sum(i / (conv_h_ * conv_w_), i / conv_w_ % conv_h_, i % conv_w_, j);
+      GemmArgs row;
+      row.m = 1;
+      row.c = expected_.data() + i * c_stride_ * element;
+      row.a_scale = row_scale_.data() + i;
+      row.residual = residual_.data() + i * case_.n;
+      reference_gemm(d, w, row);
+    }
+    if (desc_.pool.h) pool();
+  }
+
+  /// What is expected of the convolution becomes what is expected of the pool.
+  void pool() {
+    const PoolWindow& p = desc_.pool;
+    const std::vector<unsigned char> all = expected_;
+    const std::int64_t row = bit_row_bytes(case_.n), pixels = case_.images * out_h_ * out_w_;
+    expected_.assign(matrix_elements(pixels, row, c_stride_), Guarded::pattern);
+    for (std::int64_t i = 0; i < pixels; ++i)
+      for (std::int64_t byte = 0; byte < row; ++byte) {
+        const std::int64_t image = i / (out_h_ * out_w_), top = i / out_w_ % out_h_ * p.stride_h - p.pad_top;
+        const std::int64_t left = i % out_w_ * p.stride_w - p.pad_left;
+        unsigned char any = 0;
+        for (std::int64_t y = top; y < top + p.h; ++y)
+          for (std::int64_t x = left; x < left + p.w; ++x)
+            if (y >= 0 && y < conv_h_ && x >= 0 && x < conv_w_)
+              any |= all[((image * conv_h_ + y) * conv_w_ + x) * c_stride_ + byte];
+        expected_[i * c_stride_ + byte] = any;
+      }
+  }
+
+  ConvCase case_;
+  ConvDesc desc_;
+  ConvFilters filters_;
+  WeightsDesc weights_desc_;
+  Weights weights_;
+  Guarded a_, b_, blob_;
+  std::vector<std::int32_t> tap_sums_, threshold_;
+  std::vector<std::uint8_t> at_most_;
+  std::vector<std::int32_t> values_;
+  std::vector<float> scale_, bias_, row_scale_, residual_, a_threshold_;
+  std::vector<unsigned char> expected_;
+  std::int64_t a_stride_ = 0, c_stride_ = 0, conv_h_ = 0, conv_w_ = 0, out_h_ = 0, out_w_ = 0;
+};
+
+}  // namespace narrow::test
