@@ -38,9 +38,14 @@ inline ReferenceRow reference_row(const GemmDesc& d, const WeightsDesc& w, const
       for (std::int64_t p = 0; p < count; ++p)
         x[p] = is_float(d.a) ? load(args.a, d.a, i * args.a_stride + first + p)
                              : static_cast<float>(integer_at(args.a, d.a, i, args.a_stride, first + p));
-      std::vector<std::int32_t> q(x.begin(), x.end());
-      float scale = is_float(d.a) ? 0 : args.a_scale[i * group_count(w) + g];
-      if (is_float(d.a)) quantize_row(x, Dynamic::symmetric, q, &scale, &row.zero_point);
+      std::vector<std::int32_t> q(x.size());
+      float scale = 0;
+      if (is_float(d.a)) {
+        quantize_row(x, Dynamic::symmetric, q, &scale, &row.zero_point);
+      } else {
+        q.assign(x.begin(), x.end());
+        scale = args.a_scale[i * group_count(w) + g];
+      }
       std::copy(q.begin(), q.end(), row.q.begin() + first);
       row.group_scale.push_back(scale);
     }

@@ -2,6 +2,8 @@
 //
 // Random bytes do not get past the checksums, so these are set right for most inputs: an input is what follows a mode byte
 // and may replace parts of a blob that pack wrote.
+#include "src/weights.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -9,20 +11,34 @@
 #include <vector>
 
 #include "src/hash.h"
-#include "src/weights.h"
 #include "tests/guarded.h"
 
 namespace {
 
 using namespace narrow;
 
-std::vector<unsigned char> packed_blob() {
-  std::vector<std::int8_t> data(7 * 9, 3);
+enum class Kind { s8, u4, groups, permuted_groups };
+constexpr int kinds = 4;
+
+std::vector<unsigned char> packed_blob(Kind kind) {
+  const std::vector<std::int8_t> data(7 * 10, 3);
+  const std::vector<float> scales(7 * 2, 0.5f);
+  const std::int32_t permutation[9] = {8, 0, 7, 1, 6, 2, 5, 3, 4};
   WeightsDesc desc;
+  desc.type = kind == Kind::s8 || kind == Kind::permuted_groups ? Type::s8 : Type::u4;
   desc.k = 9;
   desc.n = 7;
   desc.data = data.data();
   desc.cap = Tier::generic;
+  if (kind == Kind::groups || kind == Kind::permuted_groups) {
+    desc.groups.size = 8;
+    desc.groups.scale = scales.data();
+  }
+  if (kind == Kind::groups) {
+    desc.groups.zero_point = data.data();
+    desc.groups.zero_point_type = Type::u8;
+  }
+  if (kind == Kind::permuted_groups) desc.permutation = permutation;
   std::size_t bytes = 0;
   Weights weights;
   if (!Weights::packed_size(desc, &bytes).ok()) std::abort();
@@ -36,11 +52,14 @@ void use(const Weights& weights) {
   GemmDesc desc;
   desc.c = Type::f32;
   Gemm plan;
-  const Status planned = Gemm::plan(desc, weights, &plan);
-  if (!planned.ok()) {
+  Status planned;
+  for (Type a : {Type::u8, Type::s8}) {  // which groups take
+    desc.a = a;
+    planned = Gemm::plan(desc, weights, &plan);
+    if (planned.ok()) break;
     if (*planned.reason == '\0') std::abort();
-    return;
   }
+  if (!planned.ok()) return;
   constexpr std::int64_t m = 3;
   const std::vector<std::uint8_t> a(static_cast<std::size_t>(m * weights.k()), 200);
   std::vector<float> c(static_cast<std::size_t>(m * weights.n()));
@@ -56,9 +75,14 @@ void use(const Weights& weights) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::vector<unsigned char> good = packed_blob();
+  static const std::vector<std::vector<unsigned char>> blobs = [] {
+    std::vector<std::vector<unsigned char>> all;
+    for (int kind = 0; kind < kinds; ++kind) all.push_back(packed_blob(static_cast<Kind>(kind)));
+    return all;
+  }();
   if (size == 0) return 0;
   const int mode = data[0];
+  const std::vector<unsigned char>& good = blobs[static_cast<std::size_t>(mode >> 2) % blobs.size()];
   ++data, --size;
 
   std::vector<unsigned char> bytes;
