@@ -22,7 +22,7 @@ void add_sums(const int32_t* from, ptrdiff_t count, int32_t* sum) {
     S::store(sum + j, S::add(S::load(sum + j, left), S::load(from + j, left)), left);
 }
 
-/// A sum is init - 2 * differ: at most the threshold where -differ is at most half of threshold - init, rounded down. The
+/// A sum is init - 2 * differ: at most the threshold where differ is at least half of init - threshold, rounded up. The
 /// halves are subtracted, as the difference may leave int32. `count` is a multiple of the vectors' width.
 template <class S>
 void limits(const int32_t* threshold, ptrdiff_t count, int32_t* init) {
@@ -30,9 +30,9 @@ void limits(const int32_t* threshold, ptrdiff_t count, int32_t* init) {
   const I one = S::broadcast(int32_t{1});
   for (ptrdiff_t j = 0; j < count; j += S::width) {
     const I t = S::load(threshold + j), from = S::load(init + j);
-    const I borrow = S::bit_and(S::bit_and(from, S::bit_xor(t, one)), one);
-    const I half = S::sub(S::template shift_right_signed<1>(t), S::template shift_right_signed<1>(from));
-    S::store(init + j, S::sub(half, borrow));
+    const I carry = S::bit_and(S::bit_and(from, S::bit_xor(t, one)), one);
+    const I half = S::sub(S::template shift_right_signed<1>(from), S::template shift_right_signed<1>(t));
+    S::store(init + j, S::add(half, carry));
   }
 }
 

@@ -24,12 +24,12 @@
 //   prefetches                whether the tiles ask for the next panels ahead of time; it takes a load in each k-step and panel
 //   load_a(p), load_b(p), zero(), add(acc, acc)
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
+//   first(acc&, a, b)         may be there: acc = products, which saves the tile's first k-step zeros and additions
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
 //   finish(acc, init)         the sums to store, from the accumulator and the initial sums in memory
-//   at_most(acc, limit)       only of tiles that write bits (Kernel::run_to_bits): a mask of the columns whose accumulator is
-//   at most
-//                             the limit in memory
+//   at_least(acc, limit)      only of tiles that write bits (Kernel::run_to_bits): a mask of the columns whose accumulator is
+//                             no less than the limit in memory
 //   output<row>(acc[vectors], v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
 //                             vector v of a row of the group
 #pragma once
@@ -52,6 +52,13 @@ constexpr int phases_of(int accumulators) {
   return phases;
 }
 
+/// k-steps that a tile goes on at once (a multiple of a_steps), whether they ask for B ahead, and whether they set the sums.
+template <int count, bool asks, bool sets = false>
+struct Turn {
+  static constexpr int steps = count;
+  static constexpr bool prefetch = asks, first = sets;
+};
+
 template <class Isa, int rows, int panels, bool indirect = false>
 void tile(const TileArgs& args) {
   constexpr int vectors = Isa::vectors;
@@ -62,13 +69,19 @@ void tile(const TileArgs& args) {
   constexpr bool may_prefetch = Isa::prefetches && (rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
+  constexpr bool sets = unrolled == 1 && requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) {
+    Isa::first(x, a, b);
+  };
+
   typename Isa::Acc acc[phases][groups][panels][vectors];
-  unroll<panels>([&](auto p) NARROW_LAMBDA {
-    unroll<vectors>([&](auto v) NARROW_LAMBDA {
-      unroll<groups>([&](auto r)
-                         NARROW_LAMBDA { unroll<phases>([&](auto h) NARROW_LAMBDA { acc[h][r][p][v] = Isa::zero(); }); });
+  if (!sets || args.steps == 0) {
+    unroll<panels>([&](auto p) NARROW_LAMBDA {
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        unroll<groups>([&](auto r)
+                           NARROW_LAMBDA { unroll<phases>([&](auto h) NARROW_LAMBDA { acc[h][r][p][v] = Isa::zero(); }); });
+      });
     });
-  });
+  }
 
   const char* a = static_cast<const char*>(args.a);
   const char* b = static_cast<const char*>(args.b);
@@ -80,9 +93,8 @@ void tile(const TileArgs& args) {
   ptrdiff_t at = 0;
   if constexpr (indirect) unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
 
-  // `count` k-steps from here on, a multiple of a_steps.
-  auto advance = [&](auto count, auto prefetch) NARROW_LAMBDA {
-    unroll<count / Isa::a_steps>([&](auto g) NARROW_LAMBDA {
+  auto advance = [&](auto turn) NARROW_LAMBDA {
+    unroll<turn.steps / Isa::a_steps>([&](auto g) NARROW_LAMBDA {
       typename Isa::A held[groups];  // only where one load of A covers several steps
       if constexpr (Isa::a_steps > 1)
         unroll<groups>([&](auto r) NARROW_LAMBDA {
@@ -96,7 +108,7 @@ void tile(const TileArgs& args) {
             bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
           });
         });
-        if constexpr (prefetch) {
+        if constexpr (turn.prefetch) {
           unroll<panels>([&](auto p) NARROW_LAMBDA { __builtin_prefetch(next + p * b_stride, 0, 2); });
           next += next_step;
         }
@@ -107,35 +119,49 @@ void tile(const TileArgs& args) {
           else
             av = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + step * Isa::a_bytes);
           unroll<panels>([&](auto p) NARROW_LAMBDA {
-            unroll<vectors>([&](auto v) NARROW_LAMBDA { Isa::template dot<s>(acc[step % phases][r][p][v], av, bv[p][v]); });
+            unroll<vectors>([&](auto v) NARROW_LAMBDA {
+              if constexpr (turn.first)
+                Isa::first(acc[0][r][p][v], av, bv[p][v]);
+              else
+                Isa::template dot<s>(acc[step % phases][r][p][v], av, bv[p][v]);
+            });
           });
         });
       });
     });
     if constexpr (indirect)
-      at += count * Isa::a_bytes;
+      at += turn.steps * Isa::a_bytes;
     else
-      a += count * Isa::a_bytes;
-    b += count * Isa::step_bytes;
+      a += turn.steps * Isa::a_bytes;
+    b += turn.steps * Isa::step_bytes;
   };
   ptrdiff_t steps = args.steps;
+  if constexpr (sets) {
+    if constexpr (indirect) at = args.window->first;
+    if (steps > 0) {
+      advance(Turn<1, may_prefetch, true>{});
+      --steps;
+    }
+  }
   if constexpr (indirect) {
-    const ptrdiff_t run_bytes = steps * Isa::a_bytes;
+    const ptrdiff_t run_bytes = args.steps * Isa::a_bytes;
+    ptrdiff_t done = sets ? Isa::a_bytes : 0;  // of the first run
     for (ptrdiff_t y = 0; y < args.window->rows; ++y)
       for (ptrdiff_t x = 0; x < args.window->runs; ++x) {
         at = args.window->first + y * args.window->row_stride + x * args.window->run_stride;
         const ptrdiff_t end = at + run_bytes;
-        while (at != end) advance(std::integral_constant<int, unrolled>{}, std::bool_constant<may_prefetch>{});
+        at += done;
+        done = 0;
+        while (at != end) advance(Turn<unrolled, may_prefetch>{});
       }
   } else {
     // Two loops, because in small products, with nothing to ask for, instructions are what limits the pace.
-    constexpr std::integral_constant<int, unrolled> turn;
     if (may_prefetch && next_step != 0)
-      for (; steps >= unrolled; steps -= unrolled) advance(turn, std::bool_constant<may_prefetch>{});
+      for (; steps >= unrolled; steps -= unrolled) advance(Turn<unrolled, may_prefetch>{});
     else
-      for (; steps >= unrolled; steps -= unrolled) advance(turn, std::false_type{});
+      for (; steps >= unrolled; steps -= unrolled) advance(Turn<unrolled, false>{});
     if constexpr (unrolled > Isa::a_steps)
-      for (; steps > 0; steps -= Isa::a_steps) advance(std::integral_constant<int, Isa::a_steps>{}, std::false_type{});
+      for (; steps > 0; steps -= Isa::a_steps) advance(Turn<Isa::a_steps, false>{});
   }
 
   unroll<groups>([&](auto r) NARROW_LAMBDA {
@@ -156,14 +182,14 @@ void tile(const TileArgs& args) {
   unroll<rows>([&](auto r) NARROW_LAMBDA {
     of_row[r] = indirect ? static_cast<const WindowRow*>(args.a)[r].init + args.first_column : init + r * init_stride;
   });
-  if constexpr (requires { Isa::at_most(acc[0][0][0][0], init); }) {
+  if constexpr (requires { Isa::at_least(acc[0][0][0][0], init); }) {
     static_assert(vectors == 1 && row_group == 1 && nr % 8 == 0);
     const uint64_t turned = args.turned;
     char* bits = reinterpret_cast<char*>(c);
     unroll<rows>([&](auto r) NARROW_LAMBDA {
       uint64_t word = turned;
       unroll<panels>([&](auto p) NARROW_LAMBDA {
-        word ^= static_cast<uint64_t>(Isa::at_most(acc[0][r][p][0], (indirect ? of_row[r] : init) + p * nr)) << p * nr;
+        word ^= static_cast<uint64_t>(Isa::at_least(acc[0][r][p][0], (indirect ? of_row[r] : init) + p * nr)) << p * nr;
       });
       memcpy(bits + r * c_stride, &word, panels * nr / 8);
     });
