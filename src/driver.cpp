@@ -139,12 +139,13 @@ void complete(Product* p) noexcept {
   const ColumnSource& c = p->columns;
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   p->widest = widest_strip(g);
+  p->one_stream = !p->groups.count && best_as_one_stream(p->panel_bytes, p->panel_count * p->panel_bytes, l2_bytes());
   p->kc = p->groups.count ? p->k_padded : k_of_one_pass(g, p->k_padded, l2_bytes());
   p->whole_rows = rows_of_one_block(p->packed_row_bytes, p->panel_count * g.nr, p->panel_count * p->panel_bytes, l2_bytes());
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, threads,
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.one_stream, p.kc, p.whole_rows, threads,
                                     p.groups.count == 0 && p.window.rows == 0});
 }
 
@@ -173,7 +174,7 @@ std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
 
 void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexcept {
   const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
-  const int strip_panels = strip_width(p.kernel->geometry, item.m, p.widest);
+  const int strip_panels = strip_width(p.kernel->geometry, item.m, p.widest, p.one_stream);
   const Reading how = reading(p, item);
   Rows rows = in_place(p, item);
   if (how != Reading::in_place) {

@@ -25,16 +25,18 @@ struct Product {
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
   std::int64_t panel_bytes;       ///< of values of B, without padding between panels
   int widest;                     ///< strip for many rows, in panels
+  bool one_stream;                ///< see best_as_one_stream; not for groups, whose sums are slower than a stream
   std::int64_t kc;                ///< k of one pass over a strip, for many rows
   std::int64_t whole_rows;        ///< up to so many rows, read in place on one thread, are one unit of work
   Type a;
   Dynamic dynamic;
   const float* threshold;  ///< of values that become bits: null (0) or [threshold_stride * k]
   int threshold_stride;
-  bool direct;     ///< the tiles' sums are C: kernels store straight into it
-  bool must_pack;  ///< A cannot be read in place, whatever its stride
-  bool ragged;     ///< it can but for k not being a multiple of k_unit
-  bool row_sums;   ///< of A are needed (B has zero points)
+  bool direct;         ///< the tiles' sums are C: kernels store straight into it
+  bool flips;          ///< A is of 8 bits and read as it is by Kernel::run_flipped
+  bool must_pack;      ///< A cannot be read in place, whatever its stride
+  bool ragged;         ///< it can but for k not being a multiple of k_unit
+  bool row_sums;       ///< of A are needed (B has zero points)
   bool columns_alike;  ///< in what prepare makes of them
   bool verbose;
 };

@@ -123,7 +123,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.threshold = d.a_threshold;
   p.threshold_stride = d.a_threshold && d.a_threshold_per == Per::column;
   // What lies behind the end of a row meets zeros of B, but where that is bits.
-  p.must_pack = d.a != g.a || g.row_group > 1 || p.row_sums || grouped || (p.ragged && w.type() == Type::b1);
+  p.flips = kernel.run_flipped && d.a != g.a && is_8bit(d.a) && !p.row_sums && !p.spec.row_zero_point && !grouped;
+  p.must_pack = (d.a != g.a && !p.flips) || g.row_group > 1 || p.row_sums || grouped || (p.ragged && w.type() == Type::b1);
   p.verbose = verbose();
   return {};
 }
@@ -222,7 +223,8 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
       items[i].a = moved(first.a, a_batch_stride, p.a);
       items[i].c = const_cast<char*>(moved(first.c, c_batch_stride, p.spec.c));
       items[i].residual = moved(first.residual, residual_batch_stride, p.spec.residual);
-      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m * std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
+      if (first.a_scale)
+        items[i].a_scale = first.a_scale + at * first.m * std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
       if (first.a_zero_point) items[i].a_zero_point = first.a_zero_point + at * first.m;
     }
     if (Status s = run_batch(items, filled, scratch, bytes, parallel); !s.ok()) return s;
@@ -255,8 +257,8 @@ Status Gemm::run_grouped(const Gemm* plans, int count, const std::int64_t* offse
 
   // The items come first in scratch, then what their products need.
   char* const end = static_cast<char*>(scratch) + bytes;
-  auto* items = reinterpret_cast<GemmArgs*>((reinterpret_cast<std::uintptr_t>(scratch) + alignof(GemmArgs) - 1) / alignof(GemmArgs) *
-                                            alignof(GemmArgs));
+  auto* items = reinterpret_cast<GemmArgs*>((reinterpret_cast<std::uintptr_t>(scratch) + alignof(GemmArgs) - 1) /
+                                            alignof(GemmArgs) * alignof(GemmArgs));
   std::int64_t largest = 0;
   for (int i = 0; i < count; ++i) {
     const GemmArgs item = rows_of(all, p, offsets[i], offsets[i + 1] - offsets[i]);
@@ -265,7 +267,8 @@ Status Gemm::run_grouped(const Gemm* plans, int count, const std::int64_t* offse
     largest = std::max(largest, item.m);
   }
   char* const rest = reinterpret_cast<char*>(items + count);
-  multiply({&p, sizeof(Gemm)}, blocking(p, largest, threads), items, count, rest, static_cast<std::size_t>(end - rest), parallel);
+  multiply({&p, sizeof(Gemm)}, blocking(p, largest, threads), items, count, rest, static_cast<std::size_t>(end - rest),
+           parallel);
   return {};
 }
 
@@ -279,7 +282,7 @@ GemmInfo Gemm::info() const noexcept {
   if (find_kernel(Cap(machine_tier()), kernel.b, kernel.sums, &best).ok() && best->tier == kernel.tier)
     info.why_not_better = "the better tiers of this machine have no kernel of their own for these types";
   else if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), kernel.b, kernel.sums, &allowed).ok() &&
-      allowed->tier != kernel.tier)
+           allowed->tier != kernel.tier)
     info.why_not_better = "the weights are packed for this tier; pack them again for a better one";
   else
     info.why_not_better = "a cap (NARROW_ISA or GemmDesc::cap) excludes the better tiers of this machine";

@@ -142,6 +142,8 @@ struct PackAArgs {
   const float* group_scale = nullptr;  ///< [rows][groups->count], for integer sources with such scales
 };
 
+constexpr bool is_8bit(Type type) { return type == Type::s8 || type == Type::u8; }
+
 /// What pack_a adds to integers of type `src` when the kernel's element type is `packed`: u8 kernels read s8 and s4 as a + 128,
 /// s8 kernels read u8 as a - 128, s16 kernels take all as they are. The driver moves the zero point along.
 constexpr int a_offset(Type src, Type packed) {
@@ -245,7 +247,9 @@ struct Kernel {
   Feature needs;    ///< a machine without it passes over this row
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
-  const TileFn (*run)[max_tile_rows];                     ///< run[panels - 1][rows - 1]
+  const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
+  /// Likewise, for A of s8 where geometry.a is u8, or the other way round, in place; null: such A is packed.
+  const TileFn (*run_flipped)[max_tile_rows] = nullptr;
   const TileFn (*run_indirect)[max_tile_rows] = nullptr;  ///< likewise, for rows in pieces; null where there are none
   void (*pack_a)(const PackAArgs&);
   void (*pack_b)(const PackBArgs&);

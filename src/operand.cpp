@@ -41,7 +41,7 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
   const char* src = static_cast<const char*>(item.a) + bytes_of(p.a, row * item.a_stride);
   if (p.permutation) src = gather_rows(p, src, item.a_stride, count, packed.gathered + to * bytes_of(p.a, gathered_stride(p)));
   p.kernel->pack_a({.src = src,
-                    .src_type = p.a,
+                    .src_type = p.flips ? g.a : p.a,
                     .stride = p.permutation ? gathered_stride(p) : item.a_stride,
                     .rows = static_cast<int>(count),
                     .k = p.k,

@@ -162,6 +162,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       unit.partial || (in_place && !to_bits && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
   const auto* const run = p.window.rows ? to_bits ? kernel.run_to_bits_indirect : kernel.run_indirect
                           : to_bits     ? kernel.run_to_bits
+                          : p.flips     ? kernel.run_flipped
                                         : kernel.run;
   Columns columns;
   Pass pass;

@@ -37,8 +37,6 @@ Case case_of(const std::vector<int>& row) {
   return c;
 }
 
-bool is_8bit(Type t) { return t == Type::s8 || t == Type::u8; }
-
 /// Options that say nothing: the description has no place for them.
 bool expressible(const Case& c) {
   if (is_float(c.a) && (c.a_zero_point != Given::none || c.a_scale != Given::none)) return false;

@@ -15,6 +15,7 @@ struct Int8 : Vector512 {
   static constexpr int step_bytes = 64, in_flight = 10;
 
   static NARROW_INLINE B load_b(const char* p) { return _mm512_loadu_si512(p); }
+  static NARROW_INLINE A flip(A a) { return _mm512_xor_si512(a, _mm512_set1_epi8(-128)); }
   // The one instruction as assembly with a tied operand: from the intrinsic, g++ 12 copies and spills the accumulators.
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {

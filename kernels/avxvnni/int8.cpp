@@ -10,9 +10,10 @@ namespace {
 struct Int8 : Vector256 {
   static constexpr Geometry geometry = {
       .a = Type::u8, .nr = 8, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 5, 4, 2}};
-  static constexpr int step_bytes = 32, in_flight = 8;
+  static constexpr int step_bytes = 32, in_flight = 7;  // 8 would take two phases of 7x8, more registers than there are
 
   static NARROW_INLINE B load_b(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const B*>(p)); }
+  static NARROW_INLINE A flip(A a) { return _mm256_xor_si256(a, _mm256_set1_epi8(-128)); }
   // Assembly with a tied operand for the reason given in avx512vnni; {vex} because the EVEX form is another tier's.
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
@@ -20,8 +21,8 @@ struct Int8 : Vector256 {
   }
 };
 
-/// Weights of bits: 32 of them go to all lanes, and the byte that has a lane's own bit to each lane; where the bit is 0, the lane
-/// becomes -1, else +1.
+/// Weights of bits: 32 of them go to all lanes, and the byte that has a lane's own bit to each lane; where the bit is 0, the
+/// lane becomes -1, else +1.
 struct BitWeights : Int8 {
   static constexpr Geometry geometry = {
       .a = Type::u8, .nr = 8, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 5, 4, 2}, .b_bits = 1};

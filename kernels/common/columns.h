@@ -11,8 +11,6 @@
 namespace narrow {
 namespace {
 
-constexpr bool is_8bit(Type type) { return type == Type::s8 || type == Type::u8; }
-
 /// Whether 1 / c_scale goes into the columns' scale and bias: where everything after them commutes with a positive factor.
 constexpr bool folds_output_scale(const EpilogueSpec& spec) {
   return is_8bit(spec.c) && spec.residual == Type::none && spec.activation != Activation::gelu &&

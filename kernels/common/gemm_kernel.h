@@ -13,6 +13,18 @@ namespace {
 template <class Isa, bool indirect = false>
 constexpr Tiles<Isa, indirect> tiles;
 
+/// The same tiles for A of the other signedness: they flip the top bit of its values as they load them.
+template <class Isa>
+struct Flipped : Isa {
+  static NARROW_INLINE typename Isa::A load_a(const char* p) { return Isa::flip(Isa::load_a(p)); }
+};
+
+template <class Isa>
+constexpr auto flipped_tiles() -> decltype(Kernel::run_flipped) {
+  if constexpr (requires(typename Isa::A a) { Isa::flip(a); }) return tiles<Flipped<Isa>>.run;
+  return nullptr;
+}
+
 template <class Isa, class Simd>
 constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
                              decltype(Kernel::epilogue) epilogue, uint16_t layout = 1) {
@@ -24,6 +36,7 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
           .layout = layout,
           .geometry = Isa::geometry,
           .run = tiles<Isa>.run,
+          .run_flipped = flipped_tiles<Isa>(),
           .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
           .pack_b = pack_b<Isa>,
           .prepare = prepare,

@@ -14,6 +14,7 @@ struct Int8 : Vector128 {
   static constexpr int vectors = 2, step_bytes = 32;
   static constexpr int a_bytes = 4, a_steps = 4;
 
+  static NARROW_INLINE A flip(A a) { return veorq_s8(a, vdupq_n_s8(-128)); }
   template <int s>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     acc = vdotq_laneq_s32(acc, b, a, s);
