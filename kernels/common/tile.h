@@ -69,12 +69,17 @@ void tile(const TileArgs& args) {
   constexpr bool may_prefetch = Isa::prefetches && (rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
-  constexpr bool sets = unrolled == 1 && requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) {
+  // Whether the first k-step sets the sums. Not where rows are few, and B comes from afar: as measured on Zen 5, it is then read
+  // at half the pace. Nor where k is long, and there is little to gain.
+  constexpr bool may_set = unrolled == 1 && rows > streaming_rows && panels == Isa::geometry.max_panels &&
+                           requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) {
     Isa::first(x, a, b);
   };
+  constexpr ptrdiff_t most_steps = 64;
+  const bool sets = may_set && args.steps > 0 && args.steps <= most_steps;
 
   typename Isa::Acc acc[phases][groups][panels][vectors];
-  if (!sets || args.steps == 0) {
+  if (!sets) {
     unroll<panels>([&](auto p) NARROW_LAMBDA {
       unroll<vectors>([&](auto v) NARROW_LAMBDA {
         unroll<groups>([&](auto r)
@@ -136,9 +141,9 @@ void tile(const TileArgs& args) {
     b += turn.steps * Isa::step_bytes;
   };
   ptrdiff_t steps = args.steps;
-  if constexpr (sets) {
+  if constexpr (may_set) {
     if constexpr (indirect) at = args.window->first;
-    if (steps > 0) {
+    if (sets) {
       advance(Turn<1, may_prefetch, true>{});
       --steps;
     }
