@@ -8,10 +8,11 @@
 namespace bench {
 namespace {
 
-constexpr double slice = 3e-3;   // seconds a contender keeps the machine; long against the timer, short against the noise
-constexpr long parts = 4;        // of a slice; the fastest stands for it, so that an interruption spoils a part, not the slice
+constexpr double slice = 3e-3;  // seconds a contender keeps the machine; long against the timer, short against the noise
+constexpr long parts = 4;       // of a slice; the fastest stands for it, so that an interruption spoils a part, not the slice
 constexpr double least_rounds = 5, most_rounds = 99;
-constexpr double patience = 4;   // a round longer than this many budgets is not repeated
+constexpr double patience = 3;             // budgets that the least rounds may take; there are fewer if they would take more
+constexpr double unaffected = 20 * slice;  // a call of so long does not mind what the rivals left in the caches
 
 // How long worker threads of an OpenMP runtime may spin after a parallel region before they sleep.
 constexpr std::chrono::milliseconds spin_time{25};
@@ -31,16 +32,20 @@ double fastest_part(const Contender& c, long n) {
   return best / static_cast<double>(each);
 }
 
-// Repetitions that fill a slice.
-long calibrate(const Contender& c) {
+struct Pace {
+  long repetitions;  // that fill a slice
+  bool warms_up;
+};
+
+Pace calibrate(const Contender& c) {
   long n = 1;
-  double t = seconds_for(c, n);                           // also the first call, which faults pages in
+  double t = seconds_for(c, n);  // also the first call, which faults pages in
   if (t < slice) t = std::min(t, seconds_for(c, n));
   while (t < slice / 8 && n < (1L << 40)) {
     n *= t < slice / 256 ? 16 : 4;
     t = seconds_for(c, n);
   }
-  return std::max(1L, std::lround(static_cast<double>(n) * slice / t));
+  return {std::max(1L, std::lround(static_cast<double>(n) * slice / t)), t / static_cast<double>(n) < unaffected};
 }
 
 template <class F>
@@ -55,16 +60,16 @@ Series combine(const Series& a, const Series& b, F f) {
 void measure(std::vector<Entrant> entrants, double seconds, int threads) {
   std::erase_if(entrants, [](const Entrant& e) { return !e.contender.run; });
   const std::size_t count = entrants.size();
-  std::vector<long> repetitions(count);
-  for (std::size_t i = 0; i < count; ++i) repetitions[i] = calibrate(entrants[i].contender);
+  std::vector<Pace> paces(count);
+  for (std::size_t i = 0; i < count; ++i) paces[i] = calibrate(entrants[i].contender);
 
   const auto round = [&](std::size_t number) {
     for (std::size_t turn = 0; turn < count; ++turn) {
       const std::size_t i = (number + turn) % count;  // nobody always runs after the same rival
       const Contender& c = entrants[i].contender;
-      const long n = repetitions[i];
+      const auto [n, warms_up] = paces[i];
       if (threads > 1) std::this_thread::sleep_for(spin_time);
-      c.run(threads > 1 ? n : std::max(1L, n / 16));  // the rivals have had the caches
+      if (warms_up) c.run(threads > 1 ? n : std::max(1L, n / 16));  // the rivals have had the caches
       entrants[i].rates->push_back(c.work / fastest_part(c, n));
     }
   };
@@ -72,7 +77,8 @@ void measure(std::vector<Entrant> entrants, double seconds, int threads) {
   const auto start = std::chrono::steady_clock::now();
   round(0);
   const double cost = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const double rounds = cost > patience * seconds ? 1 : std::clamp(seconds / cost, least_rounds, most_rounds);
+  const double least = std::min(least_rounds, patience * seconds / cost);
+  const double rounds = std::clamp(seconds / cost, least, most_rounds);
   for (std::size_t r = 1; r < static_cast<std::size_t>(rounds); ++r) round(r);
 }
 
