@@ -26,7 +26,7 @@ struct BlockingInput {
 };
 
 /// Rows whose sums are carried from one part of k to the next, at most: they live on the stack.
-inline constexpr int max_carried_rows = 96;
+inline constexpr int max_carried_rows = 192;
 
 struct Blocking {
   int threads;              ///< worth using
