@@ -59,6 +59,15 @@ struct Turn {
   static constexpr bool prefetch = asks, first = sets;
 };
 
+/// A function of its own, as clang 14 looks at both branches within a lambda.
+template <class Isa, int s, bool first>
+NARROW_INLINE void multiply(typename Isa::Acc& acc, typename Isa::A a, typename Isa::B b) {
+  if constexpr (first)
+    Isa::first(acc, a, b);
+  else
+    Isa::template dot<s>(acc, a, b);
+}
+
 template <class Isa, int rows, int panels, bool indirect = false>
 void tile(const TileArgs& args) {
   constexpr int vectors = Isa::vectors;
@@ -69,8 +78,8 @@ void tile(const TileArgs& args) {
   constexpr bool may_prefetch = Isa::prefetches && (rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
-  // Whether the first k-step sets the sums. Not where rows are few, and B comes from afar: as measured on Zen 5, it is then read
-  // at half the pace. Nor where k is long, and there is little to gain.
+  // Whether the first k-step sets the sums. Not where rows are few, and B comes from afar: as measured on Zen 5, it is then
+  // read at half the pace. Nor where k is long, and there is little to gain.
   constexpr bool may_set = unrolled == 1 && rows > streaming_rows && panels == Isa::geometry.max_panels &&
                            requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) {
     Isa::first(x, a, b);
@@ -124,12 +133,8 @@ void tile(const TileArgs& args) {
           else
             av = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + step * Isa::a_bytes);
           unroll<panels>([&](auto p) NARROW_LAMBDA {
-            unroll<vectors>([&](auto v) NARROW_LAMBDA {
-              if constexpr (turn.first)
-                Isa::first(acc[0][r][p][v], av, bv[p][v]);
-              else
-                Isa::template dot<s>(acc[step % phases][r][p][v], av, bv[p][v]);
-            });
+            unroll<vectors>([&](auto v)
+                                NARROW_LAMBDA { multiply<Isa, s, turn.first>(acc[step % phases][r][p][v], av, bv[p][v]); });
           });
         });
       });
