@@ -14,7 +14,7 @@ struct Options {
   std::string isa;          ///< "": no cap but NARROW_ISA's.
   int threads = 1;
   std::string json, html;   ///< Never empty after parsing.
-  double seconds = 0.75;    ///< --benchmark_min_time
+  double seconds = 0.5;     ///< --benchmark_min_time
   bool table = true;        ///< False where --benchmark_format asks for Google Benchmark's own output instead.
 };
 
