@@ -17,17 +17,12 @@ struct Bits : Vector512 {
       .a = Type::b1, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}};
   static constexpr int step_bytes = 64, in_flight = 4;
   static constexpr bool prefetches = false;  // B is small
-  typedef int32_t Word __attribute__((may_alias, aligned(1)));
 
   static NARROW_INLINE B load_b(const char* p) { return _mm512_loadu_si512(p); }
   // As assembly, because g++ 12 copies and spills the accumulators of the intrinsics, and in this order, because else it loads
   // three rows of A at once, for which there are no registers. That also leaves VPOPCNTDQ out of the tier's flags: nothing but
   // this row, which the registry passes over where the processor lacks it, may use it.
-  static NARROW_INLINE A load_a(const char* p) {
-    A a;
-    asm volatile("vpbroadcastd %1, %0" : "=v"(a) : "m"(*reinterpret_cast<const Word*>(p)));
-    return a;
-  }
+  static NARROW_INLINE A load_a(const char* p) { return load_a_in_order(p); }
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     Acc differ;

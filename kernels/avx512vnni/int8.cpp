@@ -28,7 +28,6 @@ struct BitWeights : Int8 {
   static constexpr Geometry geometry = {
       .a = Type::u8, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 10, 8, 6}, .b_bits = 1};
   static constexpr int step_bytes = 8;
-  typedef int32_t Word __attribute__((may_alias, aligned(1)));
 
   static NARROW_INLINE B load_b(const char* p) {
     __mmask64 bits;
@@ -36,11 +35,7 @@ struct BitWeights : Int8 {
     return _mm512_mask_blend_epi8(bits, _mm512_set1_epi8(-1), _mm512_set1_epi8(1));
   }
   // In this order, because else g++ 12 loads more rows of A at once than there are registers beside the two of the blend.
-  static NARROW_INLINE A load_a(const char* p) {
-    A a;
-    asm volatile("vpbroadcastd %1, %0" : "=v"(a) : "m"(*reinterpret_cast<const Word*>(p)));
-    return a;
-  }
+  static NARROW_INLINE A load_a(const char* p) { return load_a_in_order(p); }
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     asm volatile("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));

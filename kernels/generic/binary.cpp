@@ -1,6 +1,7 @@
 // Bits in plain C++: the definition, and the fallback of every machine. Two columns at a time in a 64-bit word, counted in
 // parallel. The second row, of another shape, is for tests alone, as in int8.cpp.
 #include "kernels/common/binary_kernel.h"
+#include "kernels/generic/scalar.h"
 #include "kernels/generic/simd.h"
 
 namespace narrow {
@@ -16,32 +17,18 @@ inline uint64_t count_halves(uint64_t x) {
 }
 
 template <int nr_, int mr_, int panels_, int k_unit_>
-struct ScalarBits {
-  static constexpr Geometry geometry = {.a = Type::b1,
-                                        .nr = nr_,
-                                        .kr = 4,
-                                        .k_unit = k_unit_,
-                                        .row_group = 1,
-                                        .max_panels = panels_,
-                                        .max_rows = {mr_, panels_ > 1 ? mr_ : 0, panels_ > 2 ? mr_ : 0, panels_ > 3 ? mr_ : 0}};
-  static constexpr int lanes = nr_, vectors = 1, step_bytes = nr_ * 4;
-  static constexpr int a_bytes = 4, a_steps = 1, in_flight = 1;
-  static constexpr bool prefetches = false;
+struct ScalarBits : ScalarOperands<Type::b1, nr_, 4, mr_, panels_, k_unit_> {
   struct Acc {
     uint64_t pair[nr_ / 2];  ///< the counts of two columns; at most 2^31 - 1, so that the lower one never carries
   };
-  using A = const char*;
-  using B = const char*;
 
-  static A load_a(const char* p) { return p; }
-  static B load_b(const char* p) { return p; }
   static Acc zero() { return {}; }
   static Acc add(Acc a, Acc b) {
     for (int j = 0; j < nr_ / 2; ++j) a.pair[j] += b.pair[j];
     return a;
   }
   template <int>
-  static void dot(Acc& acc, A a, B b) {
+  static void dot(Acc& acc, const char* a, const char* b) {
     uint32_t word;
     memcpy(&word, a, sizeof word);
     for (int j = 0; j < nr_ / 2; ++j) {
@@ -58,8 +45,6 @@ struct ScalarBits {
     }
     return differ;
   }
-  static void store(int32_t* p, const Acc& v) { memcpy(p, &v, sizeof v); }
-  static void store_partial(int32_t* p, const Acc& v, int count) { memcpy(p, &v, sizeof(int32_t) * count); }
 };
 
 using Main = ScalarBits<8, 4, 2, 4>;

@@ -7,17 +7,9 @@ namespace narrow {
 namespace {
 
 template <class AType, Type a_type, int nr_, int kr_, int mr_, int panels_>
-struct Nibbles : Scalar<AType, a_type, nr_, kr_, mr_, panels_> {
-  using Base = Scalar<AType, a_type, nr_, kr_, mr_, panels_>;
-  static constexpr Geometry geometry = {.a = a_type,
-                                        .nr = nr_,
-                                        .kr = kr_,
-                                        .k_unit = kr_,
-                                        .row_group = 1,
-                                        .max_panels = panels_,
-                                        .max_rows = {mr_, panels_ > 1 ? mr_ : 0},
-                                        .b_bits = 4};
-  static constexpr int half = kr_ / 2, step_bytes = nr_ * half;
+struct Nibbles : Scalar<AType, a_type, nr_, kr_, mr_, panels_, kr_, 4> {
+  using Base = Scalar<AType, a_type, nr_, kr_, mr_, panels_, kr_, 4>;
+  static constexpr int half = kr_ / 2;
   struct B {
     char value[nr_ * kr_];
   };
@@ -37,9 +29,9 @@ struct Nibbles : Scalar<AType, a_type, nr_, kr_, mr_, panels_> {
 
 constexpr Kernel rows[] = {
     int4_kernel<Nibbles<int8_t, Type::s8, 8, 8, 4, 2>, Simd>("gemm_s8u4_4x16x8_generic", Tier::generic, generic_prepare,
-                                                            generic_epilogue),
+                                                             generic_epilogue),
     int4_kernel<Nibbles<uint8_t, Type::u8, 4, 2, 3, 1>, Simd>("gemm_u8u4_3x4x2_generic", Tier::generic, generic_prepare,
-                                                             generic_epilogue, 2),
+                                                              generic_epilogue, 2),
 };
 
 }  // namespace
