@@ -57,7 +57,8 @@ TEST_P(Convolution, Groups) {
 TEST_P(Convolution, ValuesThatBecomeBits) {
   for (const ConvCase& c : cases)
     for (Padding padding : {Padding::plus_one, Padding::zero})
-      ASSERT_EQ(ConvProblem(c, {.padding = padding, .c = Type::s32, .a = Type::f32}).check(GetParam()), "");
+      for (Type a : {Type::f32, Type::u8, Type::s8})
+        ASSERT_EQ(ConvProblem(c, {.padding = padding, .c = Type::s32, .a = a}).check(GetParam()), "");
 }
 
 TEST_P(Convolution, OfBytes) {

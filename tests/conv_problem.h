@@ -2,6 +2,7 @@
 // too.
 #pragma once
 
+#include <cstring>
 #include <ostream>
 #include <sstream>
 #include <string>
@@ -33,7 +34,7 @@ inline std::ostream& operator<<(std::ostream& out, const ConvCase& c) {
 struct ConvOptions {
   Padding padding;
   Type c;
-  Type a = Type::b1;        ///< f32: becomes bits, by a threshold for each channel
+  Type a = Type::b1;        ///< f32, u8 and s8: become bits, by a threshold for each channel
   Type operand = Type::b1;  ///< s8: A is u8 or s8
   PoolWindow pool = {};
 };
@@ -47,8 +48,8 @@ class ConvProblem {
     a_stride_ = elements_of(options.a, c.c) + c.gap;
     GemmDesc& g = desc_.gemm;
     g.a = options.a;
-    draw_a(rng, c.images * c.h * c.w);
     weights_desc_.operand = options.operand;
+    draw_a(rng, c.images * c.h * c.w);
     b_ = bits(rng, c.n * taps, of_group, tap);
     tap_sums_.resize(static_cast<std::size_t>(taps * c.n));
     filters_ = {c.n, c.kernel_h, c.kernel_w, of_group, b_.data(), c.groups};
@@ -127,23 +128,29 @@ class ConvProblem {
     if (g.a == Type::b1) {
       a_ = bits(rng, pixels, c, a_stride_);
       for (std::int64_t i = 0; i < pixels * c; ++i) values_[i] = sign(a_.data(), i / c * a_stride_, i % c);
-    } else if (g.a == Type::f32) {
-      std::vector<float> a(matrix_elements(pixels, c, a_stride_));
-      for (float& x : a) x = static_cast<float>(rng.real(-1, 1));
-      for (std::int64_t i = 0; i < c; ++i) a_threshold_.push_back(static_cast<float>(rng.real(-0.5, 0.5)));
-      for (std::int64_t i = 0; i < pixels * c; ++i) values_[i] = a[i / c * a_stride_ + i % c] >= a_threshold_[i % c] ? 1 : -1;
-      a_ = guarded_copy(a.data(), a.size());
+      return;
+    }
+    const bool to_bits = weights_desc_.operand == Type::b1;
+    const auto element = static_cast<std::int64_t>(size_of(g.a));
+    std::vector<unsigned char> a(matrix_elements(pixels, c * element, a_stride_ * element));
+    for (auto& x : a) x = static_cast<unsigned char>(rng.next());
+    if (g.a == Type::f32)
+      for (std::size_t i = 0; i < a.size(); i += sizeof(float)) {
+        const auto x = static_cast<float>(rng.real(-1, 1));
+        std::memcpy(a.data() + i, &x, sizeof x);
+      }
+    a_ = guarded_copy(a.data(), a.size());
+    if (to_bits) {
+      const double most = g.a == Type::f32 ? 0.5 : 64;
+      for (std::int64_t i = 0; i < c; ++i) a_threshold_.push_back(static_cast<float>(rng.real(-most, most)));
       g.a_threshold = a_threshold_.data();
       g.a_threshold_per = Per::column;
     } else {
-      std::vector<unsigned char> a(matrix_elements(pixels, c, a_stride_));
-      for (auto& x : a) x = static_cast<unsigned char>(rng.next());
       g.a_zero_point = static_cast<std::int32_t>(g.a == Type::u8 ? rng.between(0, 255) : rng.between(-128, 127));
-      for (std::int64_t i = 0; i < pixels * c; ++i) {
-        const unsigned char x = a[i / c * a_stride_ + i % c];
-        values_[i] = (g.a == Type::u8 ? x : static_cast<signed char>(x)) - g.a_zero_point;
-      }
-      a_ = guarded_copy(a.data(), a.size());
+    }
+    for (std::int64_t i = 0; i < pixels * c; ++i) {
+      const float x = load(a_.data(), g.a, i / c * a_stride_ + i % c);
+      values_[i] = !to_bits ? static_cast<std::int32_t>(x) - g.a_zero_point : x >= a_threshold_[i % c] ? 1 : -1;
     }
   }
   void draw_output(Rng& rng, Type type, std::int64_t pixels) {
