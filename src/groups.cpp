@@ -55,6 +55,7 @@ Groups groups_of(const GroupFormat& f, Type b, const Geometry& g, std::int64_t k
   out.count = (k + f.size - 1) / f.size;
   out.size = f.size;
   out.k_padded = padded(k);
+  out.bytes = block_bytes(f, b, g, f.size);
   out.scale = f.scale;
   out.zero_points = f.zero_points;
   out.b_zero = packed_zero(b, g);

@@ -58,7 +58,8 @@ struct Groups {
   ptrdiff_t count;  ///< 0: none
   ptrdiff_t size;   ///< of k; multiple of 8, and k_padded is one too
   ptrdiff_t k_padded;
-  Type scale;  ///< f32, bf16 or f16
+  ptrdiff_t bytes;  ///< of a whole group in a panel
+  Type scale;       ///< f32, bf16 or f16
   ZeroPoints zero_points;
   bool row_scales;             ///< each row of A has a scale for each group
   int32_t sum_factor;          ///< of the sums that A carries
@@ -90,14 +91,14 @@ struct TileArgs {
   const void* next;       ///< in the first of as many panels: what to bring into the L2 cache meanwhile
   ptrdiff_t next_step;    ///< bytes from one k-step's request to the next
   ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr. Indirect tiles: of one run
-  const int32_t* init;    ///< [rows][panels * nr] initial sums; null, for sums of integers only: zeros
+  const int32_t* init;    ///< [rows][panels * nr] initial sums; null, but for sums of bits: zeros
   ptrdiff_t init_stride;  ///< elements; 0: the same for all rows
   int32_t* c;
   ptrdiff_t c_stride;              ///< elements
   int cols;                        ///< columns to store: (panels - 1) * nr < cols <= panels * nr
   const Window* window = nullptr;  ///< indirect tiles, whose `a` is an array of WindowRow; init and init_stride are not used
   ptrdiff_t first_column = 0;      ///< indirect tiles: among the initial sums
-  const Groups* groups = nullptr;  ///< grouped kernels: c then holds the bits of float sums, and a and b what Groups says
+  const Groups* groups = nullptr;  ///< grouped kernels: init and c then hold the bits of float sums, a and b what Groups says
   uint64_t turned = 0;             ///< tiles that write bits, see Kernel::run_to_bits
 };
 using TileFn = void (*)(const TileArgs&);

@@ -99,6 +99,23 @@ std::ptrdiff_t bytes_to_k(const Geometry& g, std::int64_t k) {
   return k * static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
 }
 
+/// Bytes of a panel up to its values at k: a multiple of kr or, where there are groups, the end of one.
+std::ptrdiff_t panel_bytes_to_k(const Product& p, std::int64_t k) {
+  if (k == p.k_padded) return p.panel_bytes;
+  return p.groups.count ? divide(k, p.groups.size) * p.groups.bytes : k / p.kernel->geometry.kr * p.step_bytes;
+}
+
+/// The groups of a pass over k from there on, seen from where its rows of A begin.
+Groups groups_from_k(const Groups& all, std::int64_t k, std::int64_t count) {
+  Groups g = all;
+  if (!g.count) return g;
+  const std::ptrdiff_t before = k / g.size * static_cast<std::ptrdiff_t>(sizeof(float)) - k;
+  g.k_padded = count;
+  g.a_sums += before;
+  g.a_scales += before;
+  return g;
+}
+
 /// A strip whose sums are finished from a buffer: those of some tiles together, over and over in the same lines, or, where k
 /// takes several passes, the whole strip's. `first` is the first of these, or the only one.
 void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, std::int64_t kc,
@@ -108,17 +125,22 @@ void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, 
   const std::int64_t batch =
       tiles_together(first.tiles[0] * g.row_group, item.c_stride * static_cast<std::int64_t>(size_of(p.spec.c)));
   Pass pass = first;
+  Groups groups;
   std::int64_t k = 0;
   do {
     const bool carried = kc < unit.k_count, last = unit.k_count - k <= kc;
     if (carried) {
-      const char* const b = static_cast<const char*>(first.args.b) + k / g.kr * p.step_bytes;
+      const char* const b = static_cast<const char*>(first.args.b);
+      const std::int64_t count = std::min(kc, unit.k_count - k);
+      const std::ptrdiff_t begin = panel_bytes_to_k(p, k), end = panel_bytes_to_k(p, k + count);
       pass = first;
       pass.args.a = static_cast<const char*>(first.args.a) + bytes_to_k(g, k);
       if (first.tail) pass.tail += bytes_to_k(g, k);
-      pass.args.b = b;
-      pass.args.steps = std::min(kc, unit.k_count - k) / g.kr;
-      pass.then(last ? first.next : b + pass.args.steps * p.step_bytes, p.step_bytes);
+      pass.args.b = b + begin;
+      pass.args.steps = (end - begin) / p.step_bytes;
+      groups = groups_from_k(p.groups, k, count);
+      pass.args.groups = &groups;
+      pass.then(last ? first.next : b + end, p.step_bytes);
       pass.carried = k > 0;
       if (k > 0) pass.args.init_stride = pass.args.c_stride;
     }
@@ -171,7 +193,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   pass.args.b_stride = p.panel_stride;
   pass.args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
   if (p.window.rows) pass.args.steps /= p.window.rows * p.window.runs;
-  pass.args.init = !plain ? columns.init : kernel.sums == Sums::integers ? nullptr : zeros;
+  pass.args.init = kernel.sums == Sums::groups ? nullptr : !plain ? columns.init : kernel.sums == Sums::bits ? zeros : nullptr;
   pass.args.init_stride = 0;
   pass.args.groups = &p.groups;
   pass.args.window = &p.window;

@@ -1,4 +1,6 @@
 // Products of weights with groups of k, on every kernel row of every tier that has one, against the naive decoder.
+#include "src/blocking.h"
+#include "src/cpu.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
@@ -85,6 +87,25 @@ TEST_P(Groups, ExtremeValues) {
                                .group_zero_point = zero_point});
               ASSERT_TRUE(problem.check(*kernel));
             }
+}
+
+/// So long a k that the sums of more than a few rows are carried from one part of it to the next, which begins with a group.
+TEST_P(Groups, CarriedSums) {
+  for (Type b : weight_types) {
+    const Kernel& kernel = *kernels_for(GetParam(), b).front();
+    const Geometry& g = kernel.geometry;
+    const int widest = widest_strip(g);
+    const std::int64_t n = g.nr * widest + 1, l2 = l2_bytes(), k = l2 / 4 * 8 / (g.b_bits * g.nr * widest) + 8 + 3;
+    for (std::int64_t m : {streaming_rows + 1, g.max_rows[widest - 1] + 1})
+      for (std::int64_t group : {40, 256})
+        for (Given a_scale : {Given::none, Given::group})
+          for (Type zero_point : {Type::none, Type::u8, Type::f16}) {
+            ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), group, l2), k);
+            Problem problem({.m = m, .n = n, .k = k, .a = Type::s8, .b = b, .a_scale = a_scale, .c = Type::f32, .seed = 5,
+                             .group = group, .group_scale = Type::f16, .group_zero_point = zero_point});
+            ASSERT_TRUE(problem.check(kernel));
+          }
+  }
 }
 
 TEST_P(Groups, Outputs) {

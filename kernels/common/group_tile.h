@@ -50,9 +50,9 @@ NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[
     load(reinterpret_cast<const Bf16*>(p));
 }
 
-/// One panel of a tile, at `b`, whose sums go to `c`; what it asks for meanwhile begins at `next`.
+/// One panel of a tile, at `b`, whose sums go on from `init`, or zero, and to `c`; what it asks for meanwhile begins at `next`.
 template <class Isa, class S, int rows>
-NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* next, int32_t* c) {
+NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* next, const int32_t* init, int32_t* c) {
   using F = typename S::F;
   using I = typename S::I;
   constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
@@ -75,7 +75,17 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
   const char* a_scales = a + groups.a_scales;
 
   F sum[rows][vectors];
-  unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { sum[r][v] = S::broadcast(0.0f); }); });
+  if (init) {
+    const ptrdiff_t init_stride = args.init_stride;
+    unroll<rows>([&](auto r) NARROW_LAMBDA {
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        sum[r][v] = S::load(reinterpret_cast<const float*>(init + r * init_stride + v * S::width));
+      });
+    });
+  } else {
+    unroll<rows>([&](auto r)
+                     NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { sum[r][v] = S::broadcast(0.0f); }); });
+  }
 
   for (ptrdiff_t left = groups.k_padded; left > 0; left -= groups.size, a_sums += 4, a_scales += 4) {
     const ptrdiff_t k = left < groups.size ? left : groups.size;
@@ -212,7 +222,8 @@ void group_tile(const TileArgs& args) {
   const int panels = args.cols / nr;
   for (int p = 0; p < panels; ++p)
     group_panel<Isa, S, rows>(args, static_cast<const char*>(args.b) + p * args.b_stride,
-                              static_cast<const char*>(args.next) + p * args.b_stride, args.c + p * nr);
+                              static_cast<const char*>(args.next) + p * args.b_stride,
+                              args.init ? args.init + p * nr : nullptr, args.c + p * nr);
 }
 
 template <class Isa, class S>
