@@ -293,7 +293,8 @@ struct ConvAccess {
     Product& p = GemmAccess::product(out->gemm_);
     const Geometry& g = p.kernel->geometry;
     if (!p.kernel->run_indirect || layout_of(d, g, 0, 0).channels % g.k_unit != 0)
-      return {Code::unsupported, "conv: no kernel for convolutions in the tier that the weights are packed for"};
+      return {Code::unsupported,
+              "conv: the weights are not packed as filters (see prepare_filters), or for a tier without convolutions"};
     out->desc_ = d;
     out->conv_h_ = out->out_h_ = conv_output(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top + d.pad_bottom);
     out->conv_w_ = out->out_w_ = conv_output(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left + d.pad_right);

@@ -124,7 +124,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.threshold_stride = d.a_threshold && d.a_threshold_per == Per::column;
   // What lies behind the end of a row meets zeros of B, but where that is bits.
   p.flips = kernel.run_flipped && d.a != g.a && is_8bit(d.a) && !p.row_sums && !p.spec.row_zero_point && !grouped;
-  p.must_pack = (d.a != g.a && !p.flips) || g.row_group > 1 || p.row_sums || grouped || (p.ragged && w.type() == Type::b1);
+  p.must_pack = (d.a != g.a && !p.flips) || g.row_group > 1 || p.row_sums || grouped || g.running ||
+                (p.ragged && w.type() == Type::b1);
   p.verbose = verbose();
   return {};
 }
@@ -279,9 +280,9 @@ GemmInfo Gemm::info() const noexcept {
   Tier limit;
   if (machine_tier() == kernel.tier) return info;
   const Kernel *best, *allowed;
-  if (find_kernel(Cap(machine_tier()), kernel.b, kernel.sums, &best).ok() && best->tier == kernel.tier)
+  if (find_kernel(Cap(machine_tier()), kernel.b, kernel.sums, weights_.k(), &best).ok() && best->tier == kernel.tier)
     info.why_not_better = "the better tiers of this machine have no kernel of their own for these types";
-  else if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), kernel.b, kernel.sums, &allowed).ok() &&
+  else if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), kernel.b, kernel.sums, weights_.k(), &allowed).ok() &&
            allowed->tier != kernel.tier)
     info.why_not_better = "the weights are packed for this tier; pack them again for a better one";
   else

@@ -28,6 +28,12 @@
 // sum of products of +1 and -1 is k - 2 * popcount(a xor b), k in bits. Padding is zero in A as in B, so the xor of it
 // vanishes; a kernel's sums are init - 2 * popcount, and init brings k (EpilogueSpec::offset).
 //
+// Running bits (Geometry::running) are not the bits of a step but the xor of all steps up to it, in A as in B. The xor of the
+// two then says, place by place, whether an odd number of the x = a xor b so far are 1: it is the sum that a carry-save adder
+// would keep of them, and comes for free. With s that sum before two steps, t between and u after them, the adder's carry is
+// t ? ~u : s. So two steps take two xors, a selection, one count and one addition, five operations instead of six; carries are
+// worth two each, and at the end the places of the last sum are counted besides.
+//
 // Weights of bits for A of bytes (Geometry::b_bits is 1) are products of integers like those of int8. Only, a panel holds bits:
 // bit i of a step, from the lowest of its first byte on, is what byte i of such a step of int8 would be. A load of B makes -1
 // and +1 of them. There is no zero among these, so it is A whose padding must be zero.
@@ -120,6 +126,7 @@ struct Geometry {
   int max_rows[max_tile_panels];  ///< tallest tile for each width
   int b_offset = 0;               ///< grouped kernels: added to s8 weights as they are packed
   int b_bits = 8;                 ///< of packed B for each k: 8; 4, see above; 1 where b is bits and a is not
+  bool running = false;           ///< bits: see above; A is never read in place, nor k taken in parts
 };
 
 /// A -> packed rows. The value stored for an integer a is a + offset (see a_offset); for a float a it is quantized per row
@@ -248,6 +255,7 @@ struct Kernel {
   Feature needs;    ///< a machine without it passes over this row
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
+  int64_t from_k = 0;  ///< of products: the least for which it is the best; not for filters of convolutions
   const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
   /// Likewise, for A of s8 where geometry.a is u8, or the other way round, in place; null: such A is packed.
   const TileFn (*run_flipped)[max_tile_rows] = nullptr;

@@ -66,7 +66,8 @@ std::uint64_t header_hash(const BlobHeader& h) { return hash(&h, offsetof(BlobHe
 
 Status kernel_for(const WeightsDesc& d, const Kernel** kernel) {
   const bool bits = d.type == Type::b1 && d.operand == Type::b1;
-  return find_kernel(d.cap, packed_type(d.type), d.groups.size ? Sums::groups : bits ? Sums::bits : Sums::integers, kernel);
+  const Sums sums = d.groups.size ? Sums::groups : bits ? Sums::bits : Sums::integers;
+  return find_kernel(d.cap, packed_type(d.type), sums, d.filter_groups ? 0 : d.k, kernel);
 }
 
 /// Everything that is known before packing. The description is checked.
@@ -274,8 +275,9 @@ Status WeightsAccess::pack(const WeightsDesc& desc, const Kernel& kernel, void* 
   if (Status s = begin(d, kernel, buffer, bytes, &stream); !s.ok()) return s;
   // A group of filters is a block of columns.
   WeightsDesc block = d;
-  block.n = d.n / d.filter_groups;
-  for (std::int64_t group = 0; group < d.filter_groups; ++group) {
+  const std::int64_t groups = std::max<std::int64_t>(1, d.filter_groups);
+  block.n = d.n / groups;
+  for (std::int64_t group = 0; group < groups; ++group) {
     block.data = static_cast<const char*>(d.data) + group * block.n * stride_of(d);
     if (d.scale && d.scale_per == Per::column) block.scale = d.scale + group * block.n;
     if (Status s = add(block, parallel, &stream); !s.ok()) return s;
@@ -365,7 +367,7 @@ Status WeightsStream::begin(const WeightsDesc& whole, void* buffer, std::size_t 
   WeightsDesc d;
   if (Status s = check_weights(whole, &d); !s.ok()) return s;
   if (d.order != Order::nk) return {Code::unsupported, "weights: blocks of columns come in the order nk"};
-  if (d.filter_groups != 1) return {Code::unsupported, "weights: groups of filters are packed as a whole"};
+  if (d.filter_groups > 1) return {Code::unsupported, "weights: groups of filters are packed as a whole"};
   const Kernel* kernel;
   if (Status s = kernel_for(d, &kernel); !s.ok()) return s;
   return WeightsAccess::begin(d, *kernel, buffer, bytes, out);

@@ -1,4 +1,7 @@
 // Products of bits, on every kernel row of every tier: all shapes around the tiles, all epilogues, what is refused.
+#include <algorithm>
+
+#include "narrow/conv.h"
 #include "tests/all_pairs.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
@@ -242,6 +245,35 @@ TEST_P(Binary, DispatchUnderACap) {
   ASSERT_TRUE(Gemm::plan(problem.desc(), opened, &plan).ok());
   ASSERT_TRUE(problem.check(plan, 9));
   expect_damage_is_noticed(weights);
+}
+
+/// Products of a long k may have a row of their own, with which convolutions cannot work; filters have none.
+TEST_P(Binary, RowByK) {
+  const auto rows = rows_of(GetParam(), Type::b1, Sums::bits);
+  for (std::int64_t k : {64, 767, 768, 5120})
+    for (std::int64_t filter_groups : {0, 1}) {
+      const auto serves = [&](const Kernel* row) { return (filter_groups ? 0 : k) >= row->from_k; };
+      const auto expected = std::find_if(rows.begin(), rows.end(), serves);
+      if (expected == rows.end()) continue;
+      Problem problem(bits(3, 5, k));
+      WeightsDesc w = problem.weights_desc();
+      w.filter_groups = filter_groups;
+      w.cap = problem.desc().cap = GetParam();
+      std::size_t bytes = 0;
+      ASSERT_TRUE(Weights::packed_size(w, &bytes).ok());
+      Guarded blob(bytes, Weights::alignment);
+      Weights weights;
+      ASSERT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+      Gemm plan;
+      ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+      EXPECT_STREQ(plan.info().kernel, (*expected)->name);
+      ASSERT_TRUE(problem.check(plan, 3));
+      if (k % 64 != 0) continue;
+      ConvDesc conv{.h = 3, .w = 3, .c = k, .kernel_h = 1, .kernel_w = 1, .padding = Padding::plus_one};
+      conv.gemm = problem.desc();
+      Conv out;
+      EXPECT_EQ(Conv::plan(conv, weights, &out).ok(), (*expected)->run_indirect != nullptr);
+    }
 }
 
 TEST(Binary, InfoTellsWhyNotBetter) {

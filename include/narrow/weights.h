@@ -76,9 +76,9 @@ struct WeightsDesc {
   /// permutation that sorts g_idx.) A keeps its order; products read it by the permutation.
   const std::int32_t* permutation = nullptr;
 
-  /// b1: in how many groups of n / filter_groups the columns are packed, each of them for an A of its own: the filters of a
-  /// convolution with groups (see prepare_filters). Only Conv takes more than one.
-  std::int64_t filter_groups = 1;
+  /// b1: 0, or the columns are filters of a convolution, in so many groups of n / filter_groups, each of them for an A of its own
+  /// (see prepare_filters). Only Conv takes more than one group.
+  std::int64_t filter_groups = 0;
 
   Cap cap;  ///< The panels are laid out for the best available tier under this cap.
 };

@@ -31,20 +31,141 @@ struct Bits : Vector512 {
   static NARROW_INLINE void first(Acc& acc, A a, B b) {
     asm volatile("vpxord %1, %2, %0\n\tvpopcntd %0, %0" : "=&v"(acc) : "v"(a), "v"(b));
   }
+  static NARROW_INLINE Acc differ(Acc acc) { return acc; }
   static NARROW_INLINE Acc finish(Acc differ, const int32_t* init) {
     return _mm512_sub_epi32(_mm512_loadu_si512(init), _mm512_add_epi32(differ, differ));
   }
 };
 
 /// The same to bits: a comparison instead of two additions and a store.
-struct ToBits : Bits {
-  static NARROW_INLINE __mmask16 at_least(Acc differ, const int32_t* limit) {
-    return _mm512_cmpge_epi32_mask(differ, _mm512_loadu_si512(limit));
+template <class Isa>
+struct ToBits : Isa {
+  static NARROW_INLINE __mmask16 at_least(typename Isa::Acc acc, const int32_t* limit) {
+    return _mm512_cmpge_epi32_mask(Isa::differ(acc), _mm512_loadu_si512(limit));
   }
 };
 
-constexpr Kernel rows[] = {binary_kernel<Bits, Simd, Tiles, ToBits>("gemm_b1b1_6x64x32_avx512vnni", Tier::avx512vnni,
-                                                                    avx512_prepare, avx512_epilogue, 1, Feature::vpopcntdq)};
+struct OneRow;
+
+/// Running operands (see Geometry::running), two steps at a time: five operations for what takes Bits six.
+///
+/// Registers of the 4x48 tile: zmm0-23 the counts of carries and the sums so far, 6 for the panels' steps, 2 for what passes
+/// between the operations. The 60 of these are 15 cycles on four ports, in which there is time for 30 loads: 24 broadcasts of A
+/// within each VPXORD, and 6 of B.
+struct Running : Vector512 {
+  using One = OneRow;
+  struct Acc {
+    __m512i carries, sum;  // the latter without its carries: one place for each k
+  };
+  struct B {
+    __m512i middle, end;
+  };
+  using A = const char*;
+  static constexpr Geometry geometry = {
+      .a = Type::b1, .nr = 16, .kr = 8, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 4, 2}, .running = true};
+  static constexpr int step_bytes = 128, a_bytes = 8, in_flight = 1;
+  static constexpr bool prefetches = false;
+
+  static NARROW_INLINE A load_a(const char* p) { return p; }
+  static NARROW_INLINE B load_b(const char* p) { return {_mm512_loadu_si512(p), _mm512_loadu_si512(p + 64)}; }
+  static NARROW_INLINE Acc zero() { return {_mm512_setzero_si512(), _mm512_setzero_si512()}; }
+  typedef const int32_t Word __attribute__((may_alias, aligned(1)));
+  static NARROW_INLINE const Word& word(A a, int i) { return *reinterpret_cast<const Word*>(a + 4 * i); }
+  template <int>
+  static NARROW_INLINE void dot(Acc& acc, A a, B b) {
+    __m512i carry, before;
+    asm volatile(
+        "vpxord %4%{1to16%}, %6, %2\n\tvmovdqa64 %1, %3\n\tvpxord %5%{1to16%}, %7, %1\n\t"
+        "vpternlogd $0x5c, %1, %3, %2\n\tvpopcntd %2, %2\n\tvpaddd %2, %0, %0"
+        : "+v"(acc.carries), "+v"(acc.sum), "=&v"(carry), "=&v"(before)
+        : "m"(word(a, 0)), "m"(word(a, 1)), "v"(b.middle), "v"(b.end));
+  }
+  static NARROW_INLINE void first(Acc& acc, A a, B b) {
+    asm volatile(
+        "vpxord %2%{1to16%}, %4, %0\n\tvpxord %3%{1to16%}, %5, %1\n\tvpandnd %0, %1, %0\n\tvpopcntd %0, %0"
+        : "=&v"(acc.carries), "=&v"(acc.sum)
+        : "m"(word(a, 0)), "m"(word(a, 1)), "v"(b.middle), "v"(b.end));
+  }
+  static NARROW_INLINE __m512i differ(Acc acc) {
+    __m512i places;
+    asm("vpopcntd %1, %0" : "=v"(places) : "v"(acc.sum));
+    return _mm512_add_epi32(_mm512_add_epi32(acc.carries, acc.carries), places);
+  }
+  static NARROW_INLINE Acc finish(Acc acc, const int32_t* init) {
+    const __m512i d = differ(acc);
+    return {_mm512_sub_epi32(_mm512_loadu_si512(init), _mm512_add_epi32(d, d)), d};
+  }
+  static NARROW_INLINE void store(int32_t* p, Acc v) { Vector512::store(p, v.carries); }
+  static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) { Vector512::store_partial(p, v.carries, count); }
+
+  /// `steps` vectors of a panel -> their running xor.
+  static void run_panel(char* panel, ptrdiff_t steps) {
+    __m512i sum = _mm512_setzero_si512();
+    for (; steps > 0; --steps, panel += 64) {
+      sum = _mm512_xor_si512(sum, _mm512_loadu_si512(panel));
+      _mm512_storeu_si512(panel, sum);
+    }
+  }
+  /// `bytes` of a row, and zeros up to `padded` -> the running xor of its words.
+  static void run_row(const char* from, ptrdiff_t bytes, ptrdiff_t padded, char* to) {
+    const __m512i none = _mm512_setzero_si512(), last = _mm512_set1_epi32(15);
+    __m512i before = none;  // the last word so far, in all lanes
+    auto run = [&](__m512i v) NARROW_LAMBDA {
+      v = _mm512_xor_si512(v, _mm512_alignr_epi32(v, none, 15));
+      v = _mm512_xor_si512(v, _mm512_alignr_epi32(v, none, 14));
+      v = _mm512_xor_si512(v, _mm512_alignr_epi32(v, none, 12));
+      v = _mm512_ternarylogic_epi64(v, _mm512_alignr_epi32(v, none, 8), before, 0x96);
+      before = _mm512_permutexvar_epi32(last, v);
+      return v;
+    };
+    ptrdiff_t at = 0;
+    for (; bytes - at >= 64; at += 64) _mm512_storeu_si512(to + at, run(_mm512_loadu_si512(from + at)));
+    if (at == padded) return;
+    const auto mask = [](ptrdiff_t count) { return count > 0 ? ~uint64_t{0} >> (64 - count) : 0; };
+    _mm512_mask_storeu_epi8(to + at, mask(padded - at), run(_mm512_maskz_loadu_epi8(mask(bytes - at), from + at)));
+  }
+};
+
+/// A single row goes at the pace of reading B, which on Zen 5 is 3 % faster a line of each panel at a time: here the second lines
+/// are read after all first ones.
+struct OneRow : Running {
+  struct A {
+    __m512i middle, end;
+  };
+  struct B {
+    __m512i middle;
+    const char* end;
+  };
+  static NARROW_INLINE A load_a(const char* p) { return {load_a_in_order(p), load_a_in_order(p + 4)}; }
+  static NARROW_INLINE B load_b(const char* p) {
+    B b{{}, p + 64};
+    asm volatile("vmovdqu64 %1, %0" : "=v"(b.middle) : "m"(line(p)));
+    return b;
+  }
+  template <int>
+  static NARROW_INLINE void dot(Acc& acc, A a, B b) {
+    __m512i carry, before;
+    asm volatile(
+        "vpxord %4, %6, %2\n\tvmovdqa64 %1, %3\n\tvpxord %7, %5, %1\n\t"
+        "vpternlogd $0x5c, %1, %3, %2\n\tvpopcntd %2, %2\n\tvpaddd %2, %0, %0"
+        : "+v"(acc.carries), "+v"(acc.sum), "=&v"(carry), "=&v"(before)
+        : "v"(a.middle), "v"(a.end), "v"(b.middle), "m"(line(b.end)));
+  }
+
+ private:
+  typedef __m512i Line __attribute__((may_alias, aligned(1)));
+  static NARROW_INLINE const Line& line(const char* p) { return *reinterpret_cast<const Line*>(p); }
+};
+
+struct RunningToBits : ToBits<Running> {
+  using One = ToBits<OneRow>;
+};
+
+constexpr Kernel rows[] = {
+    running_kernel<Running, Bits, Simd, RunningToBits>("gemm_b1b1_4x48x64_avx512vnni", Tier::avx512vnni, avx512_prepare,
+                                                       avx512_epilogue, 2, Feature::vpopcntdq, 768),
+    binary_kernel<Bits, Simd, Tiles, ToBits<Bits>>("gemm_b1b1_6x64x32_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue, 1,
+                                             Feature::vpopcntdq)};
 
 }  // namespace
 

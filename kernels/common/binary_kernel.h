@@ -48,7 +48,6 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
                    .layout = layout,
                    .geometry = Isa::geometry,
                    .run = binary_tiles<RunTiles<Isa, false>>.run,
-                   .run_indirect = binary_tiles<RunTiles<Isa, true>>.run,
                    .pack_a = pack_bits<Simd>,
                    .pack_b = pack_panels<Isa>,
                    .prepare = prepare,
@@ -56,9 +55,44 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
                    .add_sums = add_sums<Simd>};
   if constexpr (!std::is_void_v<ToBits>) {
     kernel.run_to_bits = binary_tiles<RunTiles<ToBits, false>>.run;
-    kernel.run_to_bits_indirect = binary_tiles<RunTiles<ToBits, true>>.run;
     kernel.limits = limits<Simd>;
   }
+  if constexpr (!Isa::geometry.running) {
+    kernel.run_indirect = binary_tiles<RunTiles<Isa, true>>.run;
+    if constexpr (!std::is_void_v<ToBits>) kernel.run_to_bits_indirect = binary_tiles<RunTiles<ToBits, true>>.run;
+  }
+  return kernel;
+}
+
+/// The xor of each step of k with all steps before it, for A and B: see Geometry::running. Isa has, besides its dots, run_row and
+/// run_panel, which make such of what Plain's operands are; Plain's panels are steps of the vectors that Isa takes by the pair.
+template <class Isa, class Simd>
+void pack_running_a(const PackAArgs& args) {
+  const char* from = static_cast<const char*>(args.src);
+  char* to = static_cast<char*>(args.dst);
+  ptrdiff_t stride = args.stride, bytes = args.k;
+  if (args.src_type != Type::b1) {
+    pack_bits<Simd>(args);
+    from = to;
+    stride = bytes = args.k_padded;
+  }
+  for (int i = 0; i < args.rows; ++i) Isa::run_row(from + i * stride, bytes, args.k_padded, to + i * args.k_padded);
+}
+template <class Isa, class Plain>
+void pack_running_b(const PackBArgs& args) {
+  pack_panels<Plain>(args);
+  constexpr Geometry g = Plain::geometry;
+  for (int first = 0; first < args.cols; first += g.nr)
+    Isa::run_panel(static_cast<char*>(args.dst) + first / g.nr * args.dst_stride, args.k_padded / g.kr);
+}
+
+template <class Isa, class Plain, class Simd, class ToBits>
+constexpr Kernel running_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
+                                decltype(Kernel::epilogue) epilogue, uint16_t layout, Feature needs, int64_t from_k) {
+  Kernel kernel = binary_kernel<Isa, Simd, Tiles, ToBits>(name, tier, prepare, epilogue, layout, needs);
+  kernel.pack_a = pack_running_a<Isa, Simd>;
+  kernel.pack_b = pack_running_b<Isa, Plain>;
+  kernel.from_k = from_k;
   return kernel;
 }
 

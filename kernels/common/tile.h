@@ -25,6 +25,7 @@
 //   load_a(p), load_b(p), zero(), add(acc, acc)
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
 //   first(acc&, a, b)         may be there: acc = products, which saves the tile's first k-step zeros and additions
+//   One                       may be there: the Isa, of the same operands, whose tiles serve a single row
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
 //   finish(acc, init)         the sums to store, from the accumulator and the initial sums in memory
@@ -80,10 +81,8 @@ void tile(const TileArgs& args) {
 
   // Whether the first k-step sets the sums. Not where rows are few, and B comes from afar: as measured on Zen 5, it is then
   // read at half the pace. Nor where k is long, and there is little to gain.
-  constexpr bool may_set = unrolled == 1 && rows > streaming_rows && panels == Isa::geometry.max_panels &&
-                           requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) {
-    Isa::first(x, a, b);
-  };
+  constexpr bool may_set = unrolled == 1 && rows > streaming_rows && requires(typename Isa::Acc x, typename Isa::A a,
+                                                                              typename Isa::B b) { Isa::first(x, a, b); };
   constexpr ptrdiff_t most_steps = 64;
   const bool sets = may_set && args.steps > 0 && args.steps <= most_steps;
 
@@ -231,6 +230,17 @@ void tile(const TileArgs& args) {
     write(std::false_type{});
 }
 
+/// What tiles of so many rows are made of: Isa or, for a single row, Isa::One if there is such a thing.
+template <class Isa, int rows>
+struct ForRows {
+  using T = Isa;
+};
+template <class Isa, int rows>
+  requires(rows == 1 && requires { typename Isa::One; })
+struct ForRows<Isa, rows> {
+  using T = typename Isa::One;
+};
+
 /// run[panels - 1][rows - 1] for every tile that the geometry allows; null beyond.
 template <class Isa, bool indirect = false>
 struct Tiles {
@@ -239,7 +249,7 @@ struct Tiles {
   constexpr Tiles() {
     unroll<max_tile_panels>([&](auto p) {
       unroll<max_tile_rows>([&](auto r) {
-        if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = tile<Isa, r + 1, p + 1, indirect>;
+        if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = tile<typename ForRows<Isa, r + 1>::T, r + 1, p + 1, indirect>;
       });
     });
   }
