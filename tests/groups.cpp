@@ -96,15 +96,29 @@ TEST_P(Groups, CarriedSums) {
     const Geometry& g = kernel.geometry;
     const int widest = widest_strip(g);
     const std::int64_t n = g.nr * widest + 1, l2 = l2_bytes(), k = l2 / 4 * 8 / (g.b_bits * g.nr * widest) + 8 + 3;
-    for (std::int64_t m : {streaming_rows + 1, g.max_rows[widest - 1] + 1})
-      for (std::int64_t group : {40, 256})
-        for (Given a_scale : {Given::none, Given::group})
-          for (Type zero_point : {Type::none, Type::u8, Type::f16}) {
-            ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), group, l2), k);
-            Problem problem({.m = m, .n = n, .k = k, .a = Type::s8, .b = b, .a_scale = a_scale, .c = Type::f32, .seed = 5,
-                             .group = group, .group_scale = Type::f16, .group_zero_point = zero_point});
-            ASSERT_TRUE(problem.check(kernel));
-          }
+    const struct {
+      std::int64_t m, group;
+      Given a_scale;
+      Type zero_point;
+    } variants[] = {{streaming_rows + 1, 40, Given::group, Type::u8},
+                    {g.max_rows[widest - 1] + 1, 40, Given::none, Type::none},
+                    {g.max_rows[widest - 1] + 1, 256, Given::none, Type::f16},
+                    {g.max_rows[widest - 1] + 1, 256, Given::group, Type::none}};
+    for (const auto& v : variants) {
+      ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), v.group, l2), k);
+      Problem problem({.m = v.m,
+                       .n = n,
+                       .k = k,
+                       .a = Type::s8,
+                       .b = b,
+                       .a_scale = v.a_scale,
+                       .c = Type::f32,
+                       .seed = 5,
+                       .group = v.group,
+                       .group_scale = Type::f16,
+                       .group_zero_point = v.zero_point});
+      ASSERT_TRUE(problem.check(kernel));
+    }
   }
 }
 

@@ -61,8 +61,14 @@ struct Running : Vector512 {
     __m512i middle, end;
   };
   using A = const char*;
-  static constexpr Geometry geometry = {
-      .a = Type::b1, .nr = 16, .kr = 8, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 4, 2}, .running = true};
+  static constexpr Geometry geometry = {.a = Type::b1,
+                                        .nr = 16,
+                                        .kr = 8,
+                                        .k_unit = 8,
+                                        .row_group = 1,
+                                        .max_panels = 4,
+                                        .max_rows = {12, 6, 4, 2},
+                                        .running = true};
   static constexpr int step_bytes = 128, a_bytes = 8, in_flight = 1;
   static constexpr bool prefetches = false;
 
@@ -81,10 +87,9 @@ struct Running : Vector512 {
         : "m"(word(a, 0)), "m"(word(a, 1)), "v"(b.middle), "v"(b.end));
   }
   static NARROW_INLINE void first(Acc& acc, A a, B b) {
-    asm volatile(
-        "vpxord %2%{1to16%}, %4, %0\n\tvpxord %3%{1to16%}, %5, %1\n\tvpandnd %0, %1, %0\n\tvpopcntd %0, %0"
-        : "=&v"(acc.carries), "=&v"(acc.sum)
-        : "m"(word(a, 0)), "m"(word(a, 1)), "v"(b.middle), "v"(b.end));
+    asm volatile("vpxord %2%{1to16%}, %4, %0\n\tvpxord %3%{1to16%}, %5, %1\n\tvpandnd %0, %1, %0\n\tvpopcntd %0, %0"
+                 : "=&v"(acc.carries), "=&v"(acc.sum)
+                 : "m"(word(a, 0)), "m"(word(a, 1)), "v"(b.middle), "v"(b.end));
   }
   static NARROW_INLINE __m512i differ(Acc acc) {
     __m512i places;
@@ -126,8 +131,8 @@ struct Running : Vector512 {
   }
 };
 
-/// A single row goes at the pace of reading B, which on Zen 5 is 3 % faster a line of each panel at a time: here the second lines
-/// are read after all first ones.
+/// A single row goes at the pace of reading B, which on Zen 5 is 3 % faster a line of each panel at a time: here the second
+/// lines are read after all first ones.
 struct OneRow : Running {
   struct A {
     __m512i middle, end;
@@ -164,8 +169,8 @@ struct RunningToBits : ToBits<Running> {
 constexpr Kernel rows[] = {
     running_kernel<Running, Bits, Simd, RunningToBits>("gemm_b1b1_4x48x64_avx512vnni", Tier::avx512vnni, avx512_prepare,
                                                        avx512_epilogue, 2, Feature::vpopcntdq, 768),
-    binary_kernel<Bits, Simd, Tiles, ToBits<Bits>>("gemm_b1b1_6x64x32_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue, 1,
-                                             Feature::vpopcntdq)};
+    binary_kernel<Bits, Simd, Tiles, ToBits<Bits>>("gemm_b1b1_6x64x32_avx512vnni", Tier::avx512vnni, avx512_prepare,
+                                                   avx512_epilogue, 1, Feature::vpopcntdq)};
 
 }  // namespace
 

@@ -64,8 +64,9 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
   return kernel;
 }
 
-/// The xor of each step of k with all steps before it, for A and B: see Geometry::running. Isa has, besides its dots, run_row and
-/// run_panel, which make such of what Plain's operands are; Plain's panels are steps of the vectors that Isa takes by the pair.
+/// The xor of each step of k with all steps before it, for A and B: see Geometry::running. Isa has, besides its dots, run_row
+/// and run_panel, which make such of what Plain's operands are; Plain's panels are steps of the vectors that Isa takes by the
+/// pair.
 template <class Isa, class Simd>
 void pack_running_a(const PackAArgs& args) {
   const char* from = static_cast<const char*>(args.src);
