@@ -314,6 +314,14 @@ KernelTable avx512_int4_kernels();
 KernelTable avx512vnni_int4_kernels();
 KernelTable neon_int4_kernels();
 KernelTable neon_dotprod_int4_kernels();
+// Kernels for weights of bits and A of bytes.
+KernelTable generic_bit_weights_kernels();
+KernelTable avx2_bit_weights_kernels();
+KernelTable avxvnni_bit_weights_kernels();
+KernelTable avx512_bit_weights_kernels();
+KernelTable avx512vnni_bit_weights_kernels();
+KernelTable neon_bit_weights_kernels();
+KernelTable neon_dotprod_bit_weights_kernels();
 // Kernels for weights with groups of k.
 KernelTable generic_group_kernels();
 KernelTable avx2_group_kernels();

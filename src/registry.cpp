@@ -10,39 +10,44 @@ namespace {
 
 struct Entry {
   const char* name;
-  KernelTable (*tables[4])();  ///< of int8, of bits, of 4 bits, of groups; null: not in this build
+  KernelTable (*tables[5])();  ///< of int8, of bits, of 4 bits, of groups, of weights of bits; null: not in this build
 };
 
 // Indexed by Tier.
 constexpr Entry entries[tier_count] = {
-    {"generic", {generic_kernels, generic_binary_kernels, generic_int4_kernels, generic_group_kernels}},
+    {"generic",
+     {generic_kernels, generic_binary_kernels, generic_int4_kernels, generic_group_kernels, generic_bit_weights_kernels}},
 #if NARROW_HAVE_AVX2
-    {"avx2", {avx2_kernels, avx2_binary_kernels, avx2_int4_kernels, avx2_group_kernels}},
+    {"avx2", {avx2_kernels, avx2_binary_kernels, avx2_int4_kernels, avx2_group_kernels, avx2_bit_weights_kernels}},
 #else
     {"avx2", {}},
 #endif
 #if NARROW_HAVE_AVXVNNI
-    {"avxvnni", {avxvnni_kernels, nullptr, avxvnni_int4_kernels, avxvnni_group_kernels}},
+    {"avxvnni", {avxvnni_kernels, nullptr, avxvnni_int4_kernels, avxvnni_group_kernels, avxvnni_bit_weights_kernels}},
 #else
     {"avxvnni", {}},
 #endif
 #if NARROW_HAVE_AVX512
-    {"avx512", {avx512_kernels, avx512_binary_kernels, avx512_int4_kernels, avx512_group_kernels}},
+    {"avx512", {avx512_kernels, avx512_binary_kernels, avx512_int4_kernels, avx512_group_kernels, avx512_bit_weights_kernels}},
 #else
     {"avx512", {}},
 #endif
 #if NARROW_HAVE_AVX512VNNI
-    {"avx512vnni", {avx512vnni_kernels, avx512vnni_binary_kernels, avx512vnni_int4_kernels, avx512vnni_group_kernels}},
+    {"avx512vnni",
+     {avx512vnni_kernels, avx512vnni_binary_kernels, avx512vnni_int4_kernels, avx512vnni_group_kernels,
+      avx512vnni_bit_weights_kernels}},
 #else
     {"avx512vnni", {}},
 #endif
 #if NARROW_HAVE_NEON
-    {"neon", {neon_kernels, neon_binary_kernels, neon_int4_kernels, neon_group_kernels}},
+    {"neon", {neon_kernels, neon_binary_kernels, neon_int4_kernels, neon_group_kernels, neon_bit_weights_kernels}},
 #else
     {"neon", {}},
 #endif
 #if NARROW_HAVE_NEON_DOTPROD
-    {"neon_dotprod", {neon_dotprod_kernels, neon_dotprod_binary_kernels, neon_dotprod_int4_kernels, neon_dotprod_group_kernels}},
+    {"neon_dotprod",
+     {neon_dotprod_kernels, neon_dotprod_binary_kernels, neon_dotprod_int4_kernels, neon_dotprod_group_kernels,
+      neon_dotprod_bit_weights_kernels}},
 #else
     {"neon_dotprod", {}},
 #endif

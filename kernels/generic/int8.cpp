@@ -8,26 +8,6 @@
 namespace narrow {
 namespace {
 
-/// Weights of bits for A of bytes.
-struct BitWeights : Scalar<uint8_t, Type::u8, 8, 4, 4, 2> {
-  static constexpr Geometry geometry = {
-      .a = Type::u8, .nr = 8, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 2, .max_rows = {4, 4}, .b_bits = 1};
-  static constexpr int step_bytes = 4;
-  struct B {
-    char value[32];
-  };
-
-  static B load_b(const char* p) {
-    B b;
-    for (int i = 0; i < 32; ++i) b.value[i] = p[i / 8] >> i % 8 & 1 ? 1 : -1;
-    return b;
-  }
-  template <int>
-  static void dot(Acc& acc, A a, const B& b) {
-    Scalar::dot<0>(acc, a, b.value);
-  }
-};
-
 constexpr Kernel rows[] = {
     gemm_kernel<Scalar<uint8_t, Type::u8, 4, 4, 4, 2>, Simd>("gemm_u8s8_4x8x4_generic", Tier::generic, generic_prepare,
                                                              generic_epilogue, 1),
@@ -35,7 +15,6 @@ constexpr Kernel rows[] = {
                                                                generic_epilogue, 2),
     gemm_kernel<Scalar<int16_t, Type::s16, 3, 1, 7, 1>, Simd>("gemm_s16s8_7x3x1_generic", Tier::generic, generic_prepare,
                                                               generic_epilogue, 3),
-    bit_weights_kernel<BitWeights, Simd>("gemm_u8b1_4x16x4_generic", Tier::generic, generic_prepare, generic_epilogue),
 };
 
 }  // namespace

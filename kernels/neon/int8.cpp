@@ -4,45 +4,25 @@
 // An accumulator is one row times one column: no broadcast, and the four partial sums of each are added up at the end.
 // Registers of the 4x4 tile: 16 sums, 4 columns of B, 1 or 2 rows of A, the rest for products.
 #include "kernels/common/gemm_kernel.h"
+#include "kernels/neon/dot.h"
 #include "kernels/neon/simd.h"
-#include "kernels/neon/vector.h"
 
 namespace narrow {
 namespace {
 
-struct Int8 : Vector128 {
+struct Int8 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 4, .kr = 16, .k_unit = 16, .row_group = 1, .max_panels = 2, .max_rows = {4, 2}};
   static constexpr int vectors = 4, step_bytes = 64;
-  static constexpr int a_bytes = 16, a_steps = 1;
 
-  template <int>
-  static NARROW_INLINE void dot(Acc& acc, A a, B b) {
-    acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
-    acc = vpadalq_s16(acc, vmull_high_s8(a, b));
-  }
   template <int>
   static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int) {
     return vpaddq_s32(vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3]));
   }
 };
 
-/// Weights of bits, eight columns to a panel so that a panel's bits of C are a byte.
-struct BitWeights : Int8 {
-  static constexpr Geometry geometry = {
-      .a = Type::s8, .nr = 8, .kr = 16, .k_unit = 16, .row_group = 1, .max_panels = 1, .max_rows = {2}, .b_bits = 1};
-  static constexpr int vectors = 8, step_bytes = 16;
-
-  static NARROW_INLINE B load_b(const char* p) { return signs_of(p); }
-  template <int>
-  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int v) {
-    return vpaddq_s32(vpaddq_s32(acc[4 * v], acc[4 * v + 1]), vpaddq_s32(acc[4 * v + 2], acc[4 * v + 3]));
-  }
-};
-
 constexpr Kernel rows[] = {
-    gemm_kernel<Int8, Simd>("gemm_s8s8_4x4x16_neon", Tier::neon, neon_prepare, neon_epilogue),
-    bit_weights_kernel<BitWeights, Simd>("gemm_s8b1_2x8x16_neon", Tier::neon, neon_prepare, neon_epilogue)};
+    gemm_kernel<Int8, Simd>("gemm_s8s8_4x4x16_neon", Tier::neon, neon_prepare, neon_epilogue)};
 
 }  // namespace
 

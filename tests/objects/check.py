@@ -84,7 +84,8 @@ def mangled(name):
 
 
 def symbol_problems(checks, tier, objects):
-    tables = {f"_ZN6narrow{mangled(tier + part)}Ev" for part in ("_kernels", "_binary_kernels", "_int4_kernels", "_group_kernels")}
+    tables = {f"_ZN6narrow{mangled(tier + part)}Ev"
+              for part in ("_kernels", "_binary_kernels", "_int4_kernels", "_group_kernels", "_bit_weights_kernels")}
     shared = tuple(f"_ZN6narrow{mangled(tier + part)}E" for part in ("_prepare", "_epilogue"))  # with tiers above it
     own = (mangled(f"narrow_xsimd_{tier}"), f"6narrow{mangled(tier)}")
     problems = set()
