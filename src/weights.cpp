@@ -7,62 +7,13 @@
 
 #include "src/bits.h"
 #include "src/claim.h"
-#include "src/hash.h"
 #include "src/raw.h"
 #include "src/registry.h"
 
 namespace narrow {
 namespace {
 
-constexpr char magic[8] = {'n', 'a', 'r', 'r', 'o', 'w', 'W', '\n'};
-constexpr std::uint32_t version = 1;
 constexpr std::size_t line = Weights::alignment;
-
-constexpr std::size_t round_up(std::size_t x, std::size_t to) { return (x + to - 1) / to * to; }
-
-std::int64_t panel_count(const BlobHeader& h) {
-  const std::int64_t groups = std::max<std::int64_t>(1, h.filter_groups);
-  return groups * ((h.n / groups + h.nr - 1) / h.nr);
-}
-std::size_t padded_columns(const BlobHeader& h) { return static_cast<std::size_t>(panel_count(h)) * h.nr; }
-
-/// Sizes are far below overflow: n < 2^31, panel_stride < 2^34 (k_limit, and open() checks a foreign blob's).
-BlobSections layout(const BlobHeader& h) {
-  auto values = [&](bool present, bool per_column) {
-    return present ? round_up(4 * (per_column ? padded_columns(h) : 1), line) : 0;
-  };
-  BlobSections s;
-  s.permutation = sizeof(BlobHeader);
-  s.sums = s.permutation + (h.permuted ? round_up(4 * static_cast<std::size_t>(h.k), line) : 0);
-  s.scales = s.sums + values(h.group_size == 0, true);
-  s.zero_points = s.scales + values(true, h.scale_per == static_cast<std::uint8_t>(Per::column));
-  s.panels = s.zero_points + values(h.has_zero_point, h.zero_point_per == static_cast<std::uint8_t>(Per::column));
-  s.end = s.panels + static_cast<std::size_t>(panel_count(h)) * h.panel_stride;
-  return s;
-}
-
-std::int64_t padded_k(std::int64_t k, const Geometry& g) { return (k + g.k_unit - 1) / g.k_unit * g.k_unit; }
-
-/// Bytes of a panel that hold something.
-std::int64_t panel_bytes(const BlobHeader& h, const Geometry& g) {
-  const auto type = static_cast<Type>(h.type);
-  return h.group_size ? group_panel_bytes(WeightsAccess::groups(h), type, g, h.k)
-                      : bytes_of_panel(g, padded_k(elements_of(g.a, h.k), g));
-}
-
-std::size_t panel_stride(const BlobHeader& h, const Geometry& g) {
-  const std::size_t bytes = round_up(static_cast<std::size_t>(panel_bytes(h, g)), line);
-  return bytes % 4096 == 0 ? bytes + line : bytes;
-}
-
-/// Panels are hashed one by one, so that the threads that pack them can do it while they are in cache.
-std::uint64_t panel_hash(const char* blob, const BlobHeader& h, const BlobSections& s, std::int64_t panel) {
-  return mix(hash(blob + s.panels + panel * h.panel_stride, h.panel_stride, static_cast<std::uint64_t>(panel)));
-}
-std::uint64_t columns_hash(const char* blob, const BlobSections& s) {
-  return hash(blob + s.permutation, s.panels - s.permutation, ~0ull);
-}
-std::uint64_t header_hash(const BlobHeader& h) { return hash(&h, offsetof(BlobHeader, header_hash), 0); }
 
 Status kernel_for(const WeightsDesc& d, const Kernel** kernel) {
   const bool bits = d.type == Type::b1 && d.operand == Type::b1;
@@ -73,8 +24,8 @@ Status kernel_for(const WeightsDesc& d, const Kernel** kernel) {
 /// Everything that is known before packing. The description is checked.
 BlobHeader header_of(const WeightsDesc& d, const Kernel& kernel) {
   BlobHeader h{};
-  std::memcpy(h.magic, magic, sizeof magic);
-  h.version = version;
+  std::memcpy(h.magic, blob_magic, sizeof blob_magic);
+  h.version = blob_version;
   h.tier = static_cast<std::uint8_t>(kernel.tier);
   h.type = static_cast<std::uint8_t>(d.type);
   h.layout = kernel.layout;
@@ -97,7 +48,7 @@ BlobHeader header_of(const WeightsDesc& d, const Kernel& kernel) {
   h.permuted = d.permutation != nullptr;
   if (d.filter_groups > 1) h.filter_groups = static_cast<std::uint32_t>(d.filter_groups);
   h.panel_stride = panel_stride(h, kernel.geometry);
-  h.bytes = layout(h).end;
+  h.bytes = sections_of(h).end;
   return h;
 }
 
@@ -143,8 +94,6 @@ std::int64_t max_k(Type a, Type b, bool zero_points) noexcept {
   return std::numeric_limits<std::int32_t>::max() / (a_reach * b_reach);
 }
 
-BlobSections WeightsAccess::sections(const Weights& w) { return layout(header(w)); }
-
 Weights WeightsAccess::view(const void* blob, const BlobHeader& h) {
   Weights w;
   w.blob_ = blob;
@@ -168,7 +117,7 @@ Status WeightsAccess::begin(const WeightsDesc& d, const Kernel& kernel, void* bu
     return {Code::invalid_argument, "weights: the buffer is null or not aligned to 64 bytes"};
   const BlobHeader h = header_of(d, kernel);
   if (bytes < h.bytes) return {Code::invalid_argument, "weights: the buffer is smaller than packed_size says"};
-  const BlobSections s = layout(h);
+  const BlobSections s = sections_of(h);
   char* blob = static_cast<char*>(buffer);
   std::memset(blob, 0, s.panels);
   std::memcpy(blob, &h, sizeof h);
@@ -187,7 +136,7 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
   char* blob = static_cast<char*>(stream->buffer_);
   BlobHeader h;
   std::memcpy(&h, blob, sizeof h);
-  const BlobSections s = layout(h);
+  const BlobSections s = sections_of(h);
   const bool grouped = h.group_size != 0, quantized = d.data_type != Type::none, by_column = is_4bit(d.type) || quantized;
   const std::int64_t at = stream->columns_;  // where the block begins
 
@@ -259,7 +208,7 @@ Status WeightsAccess::finish(const WeightsStream& stream, Weights* out) {
   BlobHeader h;
   std::memcpy(&h, blob, sizeof h);
   h.sum_bound = stream.bound_;
-  h.body_hash = stream.hash_ + columns_hash(blob, layout(h));
+  h.body_hash = stream.hash_ + columns_hash(blob, sections_of(h));
   h.header_hash = header_hash(h);
   std::memcpy(blob, &h, sizeof h);
   if (out) *out = view(blob, h);
@@ -283,64 +232,6 @@ Status WeightsAccess::pack(const WeightsDesc& desc, const Kernel& kernel, void* 
     if (Status s = add(block, parallel, &stream); !s.ok()) return s;
   }
   return finish(stream, out);
-}
-
-Status WeightsAccess::open(const void* blob, std::size_t bytes, Weights* out) {
-  auto bad = [](const char* reason) { return Status{Code::bad_weights, reason}; };
-  if (!blob || !out) return {Code::invalid_argument, "weights: null pointer"};
-  if (reinterpret_cast<std::uintptr_t>(blob) % line != 0)
-    return {Code::invalid_argument, "weights: the blob is not aligned to 64 bytes"};
-  if (bytes < sizeof(BlobHeader)) return bad("weights: the blob is shorter than its header");
-  BlobHeader h;
-  std::memcpy(&h, blob, sizeof h);
-  if (std::memcmp(h.magic, magic, sizeof magic) != 0) return bad("weights: not a narrow blob");
-  if (h.version != version) return bad("weights: a blob of another version of the format");
-  if (h.header_hash != header_hash(h)) return bad("weights: the header is damaged");
-  // From here on the header is what some pack wrote, unless somebody forged its hash: everything is checked all the same.
-  const auto tier = static_cast<Tier>(h.tier);
-  const auto type = static_cast<Type>(h.type);
-  if (h.tier >= tier_count || (type != Type::s8 && !is_4bit(type) && (h.group_size || type != Type::b1)))
-    return bad("weights: unknown tier or type");
-  if (h.k < 0 || h.k > k_limit || h.n < 0 || h.n > n_limit || h.nr == 0 || h.nr > max_tile_cols)
-    return bad("weights: sizes out of range");
-  if (!valid(static_cast<Per>(h.scale_per)) || !valid(static_cast<Per>(h.zero_point_per)) || h.has_zero_point > 1)
-    return bad("weights: unknown granularity");
-  if (h.sum_bound < 0 || h.sum_bound > h.k * 255) return bad("weights: the bound of the column sums is out of range");
-  const GroupFormat groups = WeightsAccess::groups(h);
-  const bool grouped = groups.size != 0;
-  if (grouped ? groups.size < 0 || groups.size % 8 != 0 || groups.size > k_limit || h.has_zero_point ||
-                    (groups.scale != Type::f32 && groups.scale != Type::bf16 && groups.scale != Type::f16) ||
-                    groups.zero_points > ZeroPoints::floats
-              : h.group_scale || h.group_zero_points || h.permuted)
-    return bad("weights: groups that are none");
-  if (h.for_bytes > (type == Type::b1)) return bad("weights: for an operand that is none");
-  if (h.permuted > 1) return bad("weights: the header is damaged");
-  if (h.filter_groups != 0 && (type != Type::b1 || h.filter_groups == 1 || h.n % h.filter_groups != 0))
-    return bad("weights: groups of filters that are none");
-  for (std::uint64_t word : h.reserved)
-    if (word != 0) return bad("weights: the header is damaged");
-  if (h.panel_stride > (std::uint64_t{1} << 34) || h.panel_stride % line != 0 ||
-      h.panel_stride < static_cast<std::uint64_t>(h.k) * h.nr /
-                           (type == Type::b1 ? 8
-                            : is_4bit(type)  ? 2
-                                             : 1))
-    return bad("weights: panel stride out of range");
-  const Kernel* kernel = find_kernel(tier, packed_type(type), sums_of(h), h.layout);
-  if (kernel && (kernel->geometry.nr != h.nr || panel_stride(h, kernel->geometry) != h.panel_stride))
-    return bad("weights: the panels are not laid out as this version's kernels read them");
-  const BlobSections s = layout(h);
-  if (h.bytes != s.end) return bad("weights: the header contradicts itself");
-  if (bytes < s.end) return bad("weights: the blob is truncated");
-
-  const char* p = static_cast<const char*>(blob);
-  std::uint64_t body = columns_hash(p, s);
-  for (std::int64_t i = 0; i < panel_count(h); ++i) body += panel_hash(p, h, s, i);
-  if (body != h.body_hash) return bad("weights: the values are damaged");
-  for (std::int64_t i = 0; h.permuted && i < h.k; ++i)
-    if (const std::int32_t k = reinterpret_cast<const std::int32_t*>(p + s.permutation)[i]; k < 0 || k >= h.k)
-      return bad("weights: an index of the permutation is outside k");
-  *out = view(blob, h);
-  return {};
 }
 
 Status Weights::packed_size(const WeightsDesc& desc, std::size_t* bytes) noexcept {
@@ -399,7 +290,11 @@ Status WeightsStream::finish(Weights* out) noexcept {
 }
 
 Status Weights::open(const void* blob, std::size_t bytes, Weights* out) noexcept {
-  return WeightsAccess::open(blob, bytes, out);
+  BlobHeader h;
+  if (!out) return {Code::invalid_argument, "weights: null pointer"};
+  if (Status s = check_blob(blob, bytes, &h); !s.ok()) return s;
+  *out = WeightsAccess::view(blob, h);
+  return {};
 }
 
 }  // namespace narrow
