@@ -1,6 +1,8 @@
 // Weights with groups of k, decoded naively: the definition of weights.h and docs/arithmetic.md, one value at a time.
 #pragma once
 
+#include <vector>
+
 #include "narrow/narrow.h"
 #include "src/bits.h"
 #include "tests/reference_quantize.h"
