@@ -269,7 +269,9 @@ TEST_P(Binary, RowByK) {
       EXPECT_STREQ(plan.info().kernel, (*expected)->name);
       ASSERT_TRUE(problem.check(plan, 3));
       if (k % 64 != 0) continue;
-      ConvDesc conv{.h = 3, .w = 3, .c = k, .kernel_h = 1, .kernel_w = 1, .padding = Padding::plus_one};
+      ConvDesc conv;
+      conv.h = conv.w = 3, conv.c = k;
+      conv.kernel_h = conv.kernel_w = 1;
       conv.gemm = problem.desc();
       Conv out;
       EXPECT_EQ(Conv::plan(conv, weights, &out).ok(), (*expected)->run_indirect != nullptr);

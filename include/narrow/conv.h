@@ -32,8 +32,8 @@ struct ConvDesc {
   const std::int32_t* tap_sums = nullptr;  ///< [kernel_h * kernel_w][n] from prepare_filters; for Padding::zero where there
                                            ///< is padding. Must outlive the plan.
   PoolWindow pool;                         ///< Of an output of bits: the maximum over these windows of it is what is written.
-  std::int64_t groups =
-      1;  ///< Of channels and of filters, into which both divide evenly: as many as the filters were packed for.
+  /// Of channels and of filters, into which both divide evenly: as many as the filters were packed for.
+  std::int64_t groups = 1;
   /// Rows are output pixels. Where the filters are packed for b1, a is b1, or anything else that becomes bits (a_threshold per
   /// tensor, or per column: [c]). Where they are packed for bytes, a is u8 or s8, with one zero point.
   GemmDesc gemm;
