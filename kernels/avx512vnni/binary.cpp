@@ -5,8 +5,8 @@
 // instructions of 24 dots are 72 on four ports, 18 cycles, with 10 loads. (Broadcasts within each VPXORD would be 24 loads of
 // the 36 that there is time for, and the last tile's stores would then have to wait for the next one's loads, and these for
 // them.)
+#include "kernels/avx512/running.h"
 #include "kernels/avx512/simd.h"
-#include "kernels/avx512/vector.h"
 #include "kernels/common/binary_kernel.h"
 
 namespace narrow {
@@ -52,7 +52,7 @@ struct OneRow;
 /// Registers of the 4x48 tile: zmm0-23 the counts of carries and the sums so far, 6 for the panels' steps, 2 for what passes
 /// between the operations. The 60 of these are 15 cycles on four ports, in which there is time for 30 loads: 24 broadcasts of A
 /// within each VPXORD, and 6 of B.
-struct Running : Vector512 {
+struct Running : RunningVectors {
   using One = OneRow;
   struct Acc {
     __m512i carries, sum;  // the latter without its carries: one place for each k
@@ -60,7 +60,6 @@ struct Running : Vector512 {
   struct B {
     __m512i middle, end;
   };
-  using A = const char*;
   static constexpr Geometry geometry = {.a = Type::b1,
                                         .nr = 16,
                                         .kr = 8,
@@ -69,14 +68,10 @@ struct Running : Vector512 {
                                         .max_panels = 4,
                                         .max_rows = {12, 6, 4, 2},
                                         .running = true};
-  static constexpr int step_bytes = 128, a_bytes = 8, in_flight = 1;
-  static constexpr bool prefetches = false;
+  static constexpr int step_bytes = 128, a_bytes = 8;
 
-  static NARROW_INLINE A load_a(const char* p) { return p; }
   static NARROW_INLINE B load_b(const char* p) { return {_mm512_loadu_si512(p), _mm512_loadu_si512(p + 64)}; }
   static NARROW_INLINE Acc zero() { return {_mm512_setzero_si512(), _mm512_setzero_si512()}; }
-  typedef const int32_t Word __attribute__((may_alias, aligned(1)));
-  static NARROW_INLINE const Word& word(A a, int i) { return *reinterpret_cast<const Word*>(a + 4 * i); }
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     __m512i carry, before;
@@ -102,33 +97,6 @@ struct Running : Vector512 {
   }
   static NARROW_INLINE void store(int32_t* p, Acc v) { Vector512::store(p, v.carries); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) { Vector512::store_partial(p, v.carries, count); }
-
-  /// `steps` vectors of a panel -> their running xor.
-  static void run_panel(char* panel, ptrdiff_t steps) {
-    __m512i sum = _mm512_setzero_si512();
-    for (; steps > 0; --steps, panel += 64) {
-      sum = _mm512_xor_si512(sum, _mm512_loadu_si512(panel));
-      _mm512_storeu_si512(panel, sum);
-    }
-  }
-  /// `bytes` of a row, and zeros up to `padded` -> the running xor of its words.
-  static void run_row(const char* from, ptrdiff_t bytes, ptrdiff_t padded, char* to) {
-    const __m512i none = _mm512_setzero_si512(), last = _mm512_set1_epi32(15);
-    __m512i before = none;  // the last word so far, in all lanes
-    auto run = [&](__m512i v) NARROW_LAMBDA {
-      v = _mm512_xor_si512(v, _mm512_alignr_epi32(v, none, 15));
-      v = _mm512_xor_si512(v, _mm512_alignr_epi32(v, none, 14));
-      v = _mm512_xor_si512(v, _mm512_alignr_epi32(v, none, 12));
-      v = _mm512_ternarylogic_epi64(v, _mm512_alignr_epi32(v, none, 8), before, 0x96);
-      before = _mm512_permutexvar_epi32(last, v);
-      return v;
-    };
-    ptrdiff_t at = 0;
-    for (; bytes - at >= 64; at += 64) _mm512_storeu_si512(to + at, run(_mm512_loadu_si512(from + at)));
-    if (at == padded) return;
-    const auto mask = [](ptrdiff_t count) { return count > 0 ? ~uint64_t{0} >> (64 - count) : 0; };
-    _mm512_mask_storeu_epi8(to + at, mask(padded - at), run(_mm512_maskz_loadu_epi8(mask(bytes - at), from + at)));
-  }
 };
 
 /// A single row goes at the pace of reading B, which on Zen 5 is 3 % faster a line of each panel at a time: here the second

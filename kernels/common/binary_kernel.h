@@ -87,7 +87,7 @@ void pack_running_b(const PackBArgs& args) {
     Isa::run_panel(static_cast<char*>(args.dst) + first / g.nr * args.dst_stride, args.k_padded / g.kr);
 }
 
-template <class Isa, class Plain, class Simd, class ToBits>
+template <class Isa, class Plain, class Simd, class ToBits = void>
 constexpr Kernel running_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
                                 decltype(Kernel::epilogue) epilogue, uint16_t layout, Feature needs, int64_t from_k) {
   Kernel kernel = binary_kernel<Isa, Simd, Tiles, ToBits>(name, tier, prepare, epilogue, layout, needs);
