@@ -39,10 +39,9 @@ int strip_width(const Geometry& g, std::int64_t m, int widest, bool one_stream) 
   return width;
 }
 
-std::int64_t k_of_one_pass(const Geometry& g, std::int64_t k, std::int64_t unit, std::int64_t l2) noexcept {
-  const std::int64_t step = std::max<std::int64_t>(1, bytes_of_panel(g, widest_strip(g)));
-  if (k * step <= l2 / 4) return k;
-  return std::min(k, round_up(divide_up(k, divide_up(k * step, l2 / 8)), unit));
+std::int64_t k_of_one_pass(std::int64_t strip_bytes, std::int64_t k, std::int64_t unit, std::int64_t l2) noexcept {
+  if (strip_bytes <= l2 / 4) return k;
+  return std::min(k, round_up(divide_up(k, divide_up(strip_bytes, l2 / 8)), unit));
 }
 
 std::int64_t rows_of_one_block(std::int64_t row_bytes, std::int64_t columns, std::int64_t b_bytes, std::int64_t l2) noexcept {

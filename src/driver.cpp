@@ -140,7 +140,8 @@ void complete(Product* p) noexcept {
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   p->widest = widest_strip(g);
   p->one_stream = !p->groups.count && best_as_one_stream(p->panel_bytes, p->panel_count * p->panel_bytes, l2_bytes());
-  p->kc = k_of_one_pass(g, p->k_padded, p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit, l2_bytes());
+  const std::int64_t unit = p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit;
+  p->kc = k_of_one_pass(p->widest * p->panel_bytes, p->k_padded, unit, l2_bytes());
   p->whole_rows = rows_of_one_block(p->kc < p->k_padded ? p->kc * element : p->packed_row_bytes, p->panel_count * g.nr,
                                     p->panel_count * p->panel_bytes, l2_bytes());
 }

@@ -1,6 +1,7 @@
 // Products of weights with groups of k, on every kernel row of every tier that has one, against the naive decoder.
-#include "src/blocking.h"
 #include "src/cpu.h"
+#include "src/driver.h"
+#include "src/gemm.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
@@ -91,35 +92,39 @@ TEST_P(Groups, ExtremeValues) {
 
 /// So long a k that the sums of more than a few rows are carried from one part of it to the next, which begins with a group.
 TEST_P(Groups, CarriedSums) {
-  for (Type b : weight_types) {
-    const Kernel& kernel = *kernels_for(GetParam(), b).front();
-    const Geometry& g = kernel.geometry;
-    const int widest = widest_strip(g);
-    const std::int64_t n = g.nr * widest + 1, l2 = l2_bytes(), k = l2 / 4 * 8 / (g.b_bits * g.nr * widest) + 8 + 3;
-    const struct {
-      std::int64_t m, group;
-      Given a_scale;
-      Type zero_point;
-    } variants[] = {{streaming_rows + 1, 40, Given::group, Type::u8},
-                    {g.max_rows[widest - 1] + 1, 40, Given::none, Type::none},
-                    {g.max_rows[widest - 1] + 1, 256, Given::none, Type::f16},
-                    {g.max_rows[widest - 1] + 1, 256, Given::group, Type::none}};
-    for (const auto& v : variants) {
-      ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), v.group, l2), k);
-      Problem problem({.m = v.m,
-                       .n = n,
-                       .k = k,
-                       .a = Type::s8,
-                       .b = b,
-                       .a_scale = v.a_scale,
-                       .c = Type::f32,
-                       .seed = 5,
-                       .group = v.group,
-                       .group_scale = Type::f16,
-                       .group_zero_point = v.zero_point});
-      ASSERT_TRUE(problem.check(kernel));
+  for (Type b : weight_types)
+    for (const Kernel* kernel : kernels_for(GetParam(), b)) {
+      const Geometry& g = kernel->geometry;
+      const int widest = widest_strip(g);
+      const std::int64_t n = g.nr * widest, l2 = l2_bytes(), k = l2 / 4 * (is_4bit(b) ? 2 : 1) / n + 3;
+      const struct {
+        std::int64_t m, group;
+        Given a_scale;
+        Type zero_point;
+      } variants[] = {{streaming_rows + 1, 40, Given::group, Type::u8},
+                      {g.max_rows[widest - 1] + 1, 40, Given::none, Type::none},
+                      {g.max_rows[widest - 1] + 1, 256, Given::none, Type::f16},
+                      {g.max_rows[widest - 1] + 1, 256, Given::group, Type::none}};
+      for (const auto& v : variants) {
+        Problem problem({.m = v.m,
+                         .n = n + 1,
+                         .k = k,
+                         .a = Type::s8,
+                         .b = b,
+                         .a_scale = v.a_scale,
+                         .c = Type::f32,
+                         .seed = 5,
+                         .group = v.group,
+                         .group_scale = Type::f16,
+                         .group_zero_point = v.zero_point});
+        ASSERT_TRUE(problem.check(*kernel));
+        Gemm plan;
+        ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+        const Product& p = GemmAccess::product(plan);
+        ASSERT_LT(p.kc, p.k_padded);
+        ASSERT_EQ(p.kc % v.group, 0);
+      }
     }
-  }
 }
 
 TEST_P(Groups, Outputs) {

@@ -104,7 +104,7 @@ TEST_P(Products, CarriedSums) {
   const std::int64_t n = g.nr * g.max_panels + 1, l2 = l2_bytes();
   const int widest = widest_strip(g);
   const std::int64_t k = l2 / 4 / (g.nr * widest) + 3;
-  ASSERT_LT(k_of_one_pass(g, round_up(k, g.k_unit), g.k_unit, l2), k);
+  ASSERT_LT(k_of_one_pass(bytes_of_panel(g, widest * k), k, g.k_unit, l2), k);
   for (std::int64_t m : {streaming_rows + 1, g.max_rows[widest - 1] + 1, max_carried_rows + 3})
     for (Type c : {Type::s32, Type::f32})
       for (Given zero_points : {Given::none, Given::each}) {
