@@ -35,7 +35,7 @@ struct Entrant {
 };
 
 /// Times the entrants in turns for about `seconds`, at least five rounds (fewer where a round takes long); an entrant
-/// with nothing to run is left out. Each slice is preceded by untimed repetitions that bring its operands back into the
+/// with nothing to run is left out. Each slice of short calls is preceded by untimed ones that bring their operands back into the
 /// caches, and with several threads by a pause in which the other contender's worker threads stop spinning.
 void measure(std::vector<Entrant> entrants, double seconds, int threads);
 

@@ -1,6 +1,5 @@
 #include "src/blob.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -16,7 +15,7 @@ constexpr std::size_t line = Weights::alignment;
 constexpr std::size_t round_up(std::size_t x, std::size_t to) { return (x + to - 1) / to * to; }
 
 std::int64_t panel_count(const BlobHeader& h) {
-  const std::int64_t groups = std::max<std::int64_t>(1, h.filter_groups);
+  const std::int64_t groups = filter_groups(h);
   return groups * ((h.n / groups + h.nr - 1) / h.nr);
 }
 std::size_t padded_columns(const BlobHeader& h) { return static_cast<std::size_t>(panel_count(h)) * h.nr; }
@@ -59,7 +58,7 @@ std::uint64_t header_hash(const BlobHeader& h) noexcept { return hash(&h, offset
 
 Status check_blob(const void* blob, std::size_t bytes, BlobHeader* out) noexcept {
   auto bad = [](const char* reason) { return Status{Code::bad_weights, reason}; };
-  if (!blob || !out) return {Code::invalid_argument, "weights: null pointer"};
+  if (!blob) return {Code::invalid_argument, "weights: null pointer"};
   if (reinterpret_cast<std::uintptr_t>(blob) % line != 0)
     return {Code::invalid_argument, "weights: the blob is not aligned to 64 bytes"};
   if (bytes < sizeof(BlobHeader)) return bad("weights: the blob is shorter than its header");

@@ -53,6 +53,9 @@ inline Sums sums_of(const BlobHeader& h) {
   return h.group_size ? Sums::groups : static_cast<Type>(h.type) == Type::b1 && !h.for_bytes ? Sums::bits : Sums::integers;
 }
 
+/// At least one.
+inline std::int64_t filter_groups(const BlobHeader& h) { return h.filter_groups ? h.filter_groups : 1; }
+
 inline GroupFormat group_format(const BlobHeader& h) {
   return {h.group_size, static_cast<Type>(h.group_scale), static_cast<ZeroPoints>(h.group_zero_points)};
 }

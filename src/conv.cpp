@@ -43,7 +43,7 @@ Status check(const ConvDesc& d, const Weights& w) {
   if (!bits && d.gemm.a != Type::u8 && d.gemm.a != Type::s8)
     return {Code::unsupported, "conv: with filters that are packed for bytes, a is u8 or s8"};
   if (d.gemm.a_zero_point_per != Per::tensor) return bad("conv: a has one zero point");
-  if (d.groups < 1 || d.groups != WeightsAccess::filter_groups(w) || d.c % d.groups != 0)
+  if (d.groups < 1 || d.groups != filter_groups(WeightsAccess::header(w)) || d.c % d.groups != 0)
     return bad("conv: groups that the filters are not packed for, or that the channels do not divide into");
   const std::int64_t tap = 8 * bit_row_bytes(d.c / d.groups);
   if (d.kernel_h * d.kernel_w > most / tap || w.k() != d.kernel_h * d.kernel_w * tap)

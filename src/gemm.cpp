@@ -111,7 +111,7 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.k = elements_of(d.a, w.k());
   p.n = w.n();
   if (grouped) {
-    p.groups = groups_of(WeightsAccess::groups(h), w.type(), g, w.k());
+    p.groups = groups_of(group_format(h), w.type(), g, w.k());
     p.groups.row_scales = d.a_scale_per == Per::group;
   }
   p.a = d.a;
@@ -133,7 +133,7 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
 Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept {
   if (!out) return bad("gemm: null pointer");
   if (!weights.blob()) return bad("gemm: the weights are empty (neither packed nor opened)");
-  if (WeightsAccess::filter_groups(weights) > 1) return bad("gemm: the weights are filters of a convolution with groups");
+  if (filter_groups(WeightsAccess::header(weights)) > 1) return bad("gemm: the weights are filters of a convolution with groups");
   return GemmAccess::plan(desc, weights, out);
 }
 

@@ -193,7 +193,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   pass.args.b_stride = p.panel_stride;
   pass.args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
   if (p.window.rows) pass.args.steps /= p.window.rows * p.window.runs;
-  pass.args.init = kernel.sums == Sums::groups ? nullptr : !plain ? columns.init : kernel.sums == Sums::bits ? zeros : nullptr;
+  pass.args.init = plain || kernel.sums == Sums::groups ? (kernel.sums == Sums::bits ? zeros : nullptr) : columns.init;
   pass.args.init_stride = 0;
   pass.args.groups = &p.groups;
   pass.args.window = &p.window;

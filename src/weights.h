@@ -19,8 +19,6 @@ Status check_weight_values(const WeightsDesc& desc) noexcept;
 
 struct WeightsAccess {
   static const BlobHeader& header(const Weights& w) { return *static_cast<const BlobHeader*>(w.blob_); }
-  static GroupFormat groups(const BlobHeader& h) { return group_format(h); }
-  static std::int64_t filter_groups(const Weights& w) { return std::max<std::int64_t>(1, header(w).filter_groups); }
   static BlobSections sections(const Weights& w) { return sections_of(header(w)); }
   static Status packed_size(const WeightsDesc& desc, const Kernel& kernel, std::size_t* bytes);
   /// Packs for a given kernel, dispatched or not (tests pack for all of them).

@@ -22,7 +22,7 @@ Status check(const WeightsDesc& d) {
   if (d.type == Type::b1 && d.order != Order::nk) return {Code::unsupported, "weights: bits come in the order nk"};
   if (d.type == Type::b1 && d.zero_point) return {Code::unsupported, "weights: bits have no zero points"};
   if (d.filter_groups < 0 || d.filter_groups > n_limit || (d.filter_groups && d.n % d.filter_groups != 0))
-    return bad("weights: groups of filters are at least 1 and of the same number of columns");
+    return bad("weights: a negative number of groups of filters, or one that does not divide the columns");
   if (d.filter_groups > 1 && d.type != Type::b1) return {Code::unsupported, "weights: only bits have groups of filters"};
   if (d.stride != 0 && d.stride < row_elements(d)) return bad("weights: stride shorter than a row");
   if (is_4bit(d.type) && d.stride % 2 != 0 && d.data_type == Type::none) return bad("weights: an odd stride of 4-bit values");

@@ -2,12 +2,13 @@
 // that is 0, the lane becomes -1, else +1.
 #include "kernels/avx2/dot.h"
 #include "kernels/avx2/simd.h"
+#include "kernels/avx2/vector.h"
 #include "kernels/common/gemm_kernel.h"
 
 namespace narrow {
 namespace {
 
-struct BitWeights : Dot {
+struct BitWeights : Dot<Vector256> {
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}, .b_bits = 1};
   static constexpr int step_bytes = 2;

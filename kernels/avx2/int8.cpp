@@ -4,12 +4,13 @@
 // Registers of the 6x16 tile: ymm0-11 sums, 2 for the panels' k-step, 1 broadcast of A, 1 product.
 #include "kernels/avx2/dot.h"
 #include "kernels/avx2/simd.h"
+#include "kernels/avx2/vector.h"
 #include "kernels/common/gemm_kernel.h"
 
 namespace narrow {
 namespace {
 
-struct Int8 : Dot {
+struct Int8 : Dot<Vector256> {
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}};
   static constexpr int step_bytes = 16;

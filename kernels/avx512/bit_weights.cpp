@@ -1,12 +1,13 @@
 // Weights of bits for A of bytes on AVX-512 without VNNI: the products of int8. 32 bits are the mask of a blend of -1 and +1.
-#include "kernels/avx512/dot.h"
+#include "kernels/avx2/dot.h"
 #include "kernels/avx512/simd.h"
+#include "kernels/avx512/vector.h"
 #include "kernels/common/gemm_kernel.h"
 
 namespace narrow {
 namespace {
 
-struct BitWeights : Dot {
+struct BitWeights : Dot<Vector512> {
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}, .b_bits = 1};
   static constexpr int step_bytes = 4;

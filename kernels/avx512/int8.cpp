@@ -1,14 +1,15 @@
 // int8 on AVX-512 without VNNI, exact over the whole range: both sides widened to 16 bits, VPMADDWD multiplies two of a row
 // by two of each of 16 columns, VPADDD adds to the int32 sums. (VPMADDUBSW would take two bytes more a step but saturates.)
 // A is widened once by pack_a, B in the loop: one VPMOVSXBW serves all rows of the tile.
-#include "kernels/avx512/dot.h"
+#include "kernels/avx2/dot.h"
 #include "kernels/avx512/simd.h"
+#include "kernels/avx512/vector.h"
 #include "kernels/common/gemm_kernel.h"
 
 namespace narrow {
 namespace {
 
-struct Int8 : Dot {
+struct Int8 : Dot<Vector512> {
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}};
   static constexpr int step_bytes = 32;

@@ -15,7 +15,6 @@ struct RunningVectors : Vector512 {
   static constexpr bool prefetches = false;
 
   static NARROW_INLINE A load_a(const char* p) { return p; }
-  typedef const int32_t Word __attribute__((may_alias, aligned(1)));
   static NARROW_INLINE const Word& word(A a, int i) { return *reinterpret_cast<const Word*>(a + 4 * i); }
 
   /// `steps` vectors of a panel -> their running xor.

@@ -16,6 +16,7 @@ struct Vector512 {
   using B = __m512i;
   static constexpr int lanes = 16, vectors = 1;
   static constexpr bool prefetches = true;
+  typedef int32_t Word __attribute__((may_alias, aligned(1)));
   static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
 
   static NARROW_INLINE A load_a(const char* p) {
@@ -25,7 +26,6 @@ struct Vector512 {
   }
   /// The same where it stands among other volatile assembly: the compiler does not gather the loads of several rows.
   static NARROW_INLINE A load_a_in_order(const char* p) {
-    typedef int32_t Word __attribute__((may_alias, aligned(1)));
     A a;
     asm volatile("vpbroadcastd %1, %0" : "=v"(a) : "m"(*reinterpret_cast<const Word*>(p)));
     return a;

@@ -65,8 +65,8 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
 }
 
 /// The xor of each step of k with all steps before it, for A and B: see Geometry::running. Isa has, besides its dots, run_row
-/// and run_panel, which make such of what Plain's operands are; Plain's panels are steps of the vectors that Isa takes by the
-/// pair.
+/// and run_panel, which make such of what Plain's operands are; Plain's panels are the vectors of which a step of Isa takes
+/// several.
 template <class Isa, class Simd>
 void pack_running_a(const PackAArgs& args) {
   const char* from = static_cast<const char*>(args.src);
