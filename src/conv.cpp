@@ -292,7 +292,7 @@ struct ConvAccess {
     if (Status s = GemmAccess::plan(gemm, w, &out->gemm_); !s.ok()) return s;
     Product& p = GemmAccess::product(out->gemm_);
     const Geometry& g = p.kernel->geometry;
-    if (!p.kernel->run_indirect || layout_of(d, g, 0, 0).channels % g.k_unit != 0)
+    if (!p.kernel->to_sums.indirect || layout_of(d, g, 0, 0).channels % g.k_unit != 0)
       return {Code::unsupported,
               "conv: the weights are not packed as filters (see prepare_filters), or for a tier without convolutions"};
     out->desc_ = d;

@@ -32,8 +32,8 @@ struct Product {
   Dynamic dynamic;
   const float* threshold;  ///< of values that become bits: null (0) or [threshold_stride * k]
   int threshold_stride;
-  bool direct;         ///< the tiles' sums are C: kernels store straight into it
-  bool flips;          ///< A is of 8 bits and read as it is by Kernel::run_flipped
+  bool direct;         ///< what tiles write is C, of s32 or f32
+  bool flips;          ///< A is of 8 bits and read as it is by TileSet::flipped
   bool must_pack;      ///< A cannot be read in place, whatever its stride
   bool ragged;         ///< it can but for k not being a multiple of k_unit
   bool row_sums;       ///< of A are needed (B has zero points)
@@ -42,7 +42,7 @@ struct Product {
 };
 
 /// Whether tiles write C themselves where it is bits and k is not taken in parts; their initial sums are then Kernel::limits.
-inline bool compares(const Product& p) { return p.spec.c == Type::b1 && p.kernel->run_to_bits; }
+inline bool compares(const Product& p) { return p.spec.c == Type::b1 && p.kernel->to_bits.plain; }
 
 /// The parameters of the columns from j on.
 ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept;

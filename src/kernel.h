@@ -10,8 +10,11 @@
 //   pack_a      per row block   A -> rows of the kernel's own element type, zero-padded likewise (skipped where A's rows can
 //                               be read in place)
 //   prepare     per strip       column parameters of 1..max_panels panels -> a Columns on the stack
-//   run[..]     per tile        int32 sums of one tile, nothing else
-//   epilogue    per tile        sums -> C (skipped where `run` may store straight into C)
+//   to_sums     per tile        int32 sums of one tile, nothing else
+//   epilogue    per tile        sums -> C
+//
+// The last step is skipped where tiles write C themselves: to_sums where C is the sums, to_reals where they only have to be
+// scaled, to_bits where they are compared with thresholds.
 //
 // A panel holds, for each step of kr, nr groups of kr consecutive k of one column:
 //
@@ -87,6 +90,14 @@ struct WindowRow {
   const int32_t* init;
 };
 
+/// What makes floats of sums: real[i][j] = fma(float(sum[i][j]) * row_scale[i], scale[j], bias[j]).
+struct Reals {
+  const float* scale;  ///< [panels * nr]
+  const float* bias;   ///< [panels * nr]
+  const float* row_scale;
+  ptrdiff_t row_scale_step;  ///< from row to row: 1, or 0 where one serves all
+};
+
 /// One tile of sums: c[i][j] = init[i][j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
 /// instantiated for, and the first `cols` columns of its panels. Reads only packed or padded operands.
 struct TileArgs {
@@ -105,7 +116,8 @@ struct TileArgs {
   const Window* window = nullptr;  ///< indirect tiles, whose `a` is an array of WindowRow; init and init_stride are not used
   ptrdiff_t first_column = 0;      ///< indirect tiles: among the initial sums
   const Groups* groups = nullptr;  ///< grouped kernels: init and c then hold the bits of float sums, a and b what Groups says
-  uint64_t turned = 0;             ///< tiles that write bits, see Kernel::run_to_bits
+  uint64_t turned = 0;             ///< tiles that write bits, see Kernel::to_bits
+  const Reals* reals = nullptr;    ///< tiles that write floats, see Kernel::to_reals
 };
 using TileFn = void (*)(const TileArgs&);
 
@@ -246,6 +258,16 @@ enum class Feature : uint8_t { none = 0, vpopcntdq = 1 };
 /// What a kernel adds up: products of integers over all of k, groups of k in floats, or what bits of A and B differ in.
 enum class Sums : uint8_t { integers = 0, groups = 1, bits = 2 };
 
+/// The function for a tile: [panels - 1][rows - 1].
+using TileTable = const TileFn (*)[max_tile_rows];
+
+/// Tiles of one kind of output, for A as it may lie; null where there are none.
+struct TileSet {
+  TileTable plain = nullptr;
+  TileTable flipped = nullptr;   ///< A is of s8 where geometry.a is u8, or the other way round, and read in place
+  TileTable indirect = nullptr;  ///< rows in pieces: TileArgs::window
+};
+
 /// One kernel: a row of data that dispatch, tests and benchmarks share.
 struct Kernel {
   const char* name;  ///< gemm_<a><b>_<mr>x<nr>x<kr>_<tier>, of its largest tile
@@ -256,21 +278,18 @@ struct Kernel {
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
   int64_t from_k = 0;  ///< of products: the least for which it is the best; not for filters of convolutions
-  const TileFn (*run)[max_tile_rows];  ///< run[panels - 1][rows - 1]
-  /// Likewise, for A of s8 where geometry.a is u8, or the other way round, in place; null: such A is packed.
-  const TileFn (*run_flipped)[max_tile_rows] = nullptr;
-  const TileFn (*run_indirect)[max_tile_rows] = nullptr;  ///< likewise, for rows in pieces; null where there are none
+  TileSet to_sums;
+  TileSet to_reals = {};  ///< given TileArgs::reals, they write those in f32 instead of sums
   void (*pack_a)(const PackAArgs&);
   void (*pack_b)(const PackBArgs&);
   void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
   /// Bits only, for borders of convolutions: sum[j] += from[j].
   void (*add_sums)(const int32_t* from, ptrdiff_t count, int32_t* sum) = nullptr;
-  /// Tiles that compare their sums with thresholds and write bits, with no epilogue; null where there are none. In their
-  /// arguments c and c_stride are bytes of bits, panels * nr of which are written, bits that are set in `turned` are those to
-  /// turn, and init is what `limits` makes of the initial sums and of as many Columns::threshold.
-  const TileFn (*run_to_bits)[max_tile_rows] = nullptr;
-  const TileFn (*run_to_bits_indirect)[max_tile_rows] = nullptr;
+  /// Tiles that compare their sums with thresholds and write bits. In their arguments c and c_stride are bytes of bits,
+  /// panels * nr of which are written, bits that are set in `turned` are those to turn, and init is what `limits` makes of the
+  /// initial sums and of as many Columns::threshold.
+  TileSet to_bits = {};
   void (*limits)(const int32_t* threshold, ptrdiff_t count, int32_t* init) = nullptr;
 };
 

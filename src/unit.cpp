@@ -16,6 +16,7 @@ std::int64_t tiles_together(std::int64_t tile_rows, std::int64_t c_row_bytes) {
   return c_row_bytes % 4096 == 0 || tile_rows > rows ? 1 : rows / tile_rows;
 }
 
+constexpr float one = 1;
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
 char* bits_of(const GemmArgs& item, std::int64_t row, std::int64_t column) {
@@ -61,6 +62,7 @@ struct Pass {
   const char* next;  ///< what is read after the pass, but for what the tiles so far have asked for; null: nothing that is known
   const char* next_end;
   std::ptrdiff_t next_share;  ///< bytes that a tile asks for
+  Reals reals;                ///< what args.reals is where tiles write floats
   TileArgs args;              ///< of the next tile
 
   /// B may come from memory at less than the pace of a pass, so each of its tiles asks for a share of what is read next.
@@ -89,6 +91,7 @@ void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t en
     pass.run[rows - 1](args);
     args.a = static_cast<const char*>(args.a) + groups * args.a_stride;
     args.c = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(args.c) + rows * pass.c_row_bytes);
+    if (args.reals) pass.reals.row_scale += rows * pass.reals.row_scale_step;
     pass.next += pass.next_share;
     pass.rows -= rows;
   }
@@ -180,12 +183,11 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const Parts strips = split(unit.panels, strip_panels);
   const bool one_pass = unit.k_count <= kc, to_bits = compares(p) && !unit.partial && one_pass;
   const bool in_place = unit.partial || to_bits || (p.direct && one_pass);  // what tiles write stays where it is
-  const bool plain =
-      unit.partial || (in_place && !to_bits && p.spec.a_zero_point == 0 && p.spec.offset == 0 && !p.columns.bias_s32);
-  const auto* const run = p.window.rows ? to_bits ? kernel.run_to_bits_indirect : kernel.run_indirect
-                          : to_bits     ? kernel.run_to_bits
-                          : p.flips     ? kernel.run_flipped
-                                        : kernel.run;
+  const bool to_reals = in_place && !unit.partial && p.spec.c == Type::f32;
+  const bool plain = unit.partial || (in_place && !to_bits && !to_reals && p.spec.a_zero_point == 0 && p.spec.offset == 0 &&
+                                      !p.columns.bias_s32);
+  const TileSet& tiles = to_bits ? kernel.to_bits : to_reals ? kernel.to_reals : kernel.to_sums;
+  const TileTable run = p.window.rows ? tiles.indirect : p.flips ? tiles.flipped : tiles.plain;
   Columns columns;
   Pass pass;
   pass.row_group = g.row_group;
@@ -231,6 +233,10 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       continue;
     }
     pass.args.cols = cols;
+    if (to_reals) {
+      pass.reals = {columns.scale, columns.bias, p.spec.row_scale ? rows.scale : &one, p.spec.row_scale};
+      pass.args.reals = &pass.reals;
+    }
     if (to_bits) {
       const int width = panels * g.nr, behind = bit_columns(p, column, cols) - width;
       for (std::int64_t row = 0; row < unit.rows && behind > 0; ++row)

@@ -51,8 +51,10 @@ TEST_P(Binary, RowsAreWellFormed) {
     EXPECT_EQ(g.nr % 8, 0) << "a panel's bits of C are whole bytes";
     for (int p = 0; p < max_tile_panels; ++p) {
       EXPECT_EQ(g.max_rows[p] > 0, p < g.max_panels);
-      for (const auto* tiles : {kernel->run, kernel->run_indirect, kernel->run_to_bits, kernel->run_to_bits_indirect})
-        for (int r = 0; tiles && r < max_tile_rows; ++r) EXPECT_EQ(tiles[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
+      for (const TileSet& set : {kernel->to_sums, kernel->to_reals, kernel->to_bits})
+        for (TileTable tiles : {set.plain, set.indirect})
+          for (int r = 0; tiles && r < max_tile_rows; ++r)
+            EXPECT_EQ(tiles[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
     }
   }
 }
@@ -274,7 +276,7 @@ TEST_P(Binary, RowByK) {
       conv.kernel_h = conv.kernel_w = 1;
       conv.gemm = problem.desc();
       Conv out;
-      EXPECT_EQ(Conv::plan(conv, weights, &out).ok(), (*expected)->run_indirect != nullptr);
+      EXPECT_EQ(Conv::plan(conv, weights, &out).ok(), (*expected)->to_sums.indirect != nullptr);
     }
 }
 

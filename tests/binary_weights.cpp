@@ -30,7 +30,7 @@ TEST_P(BinaryWeights, RowsAreWellFormed) {
     EXPECT_NE(g.a, Type::b1);
     EXPECT_EQ(g.nr % 8, 0) << "a panel's bits of C are whole bytes";
     EXPECT_EQ(32 % g.k_unit, 0);
-    EXPECT_NE(kernel->run_indirect, nullptr);
+    EXPECT_NE(kernel->to_sums.indirect, nullptr);
   }
 }
 

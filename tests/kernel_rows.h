@@ -121,18 +121,18 @@ inline testing::AssertionResult check_tile(const Kernel& kernel, int rows, const
   auto* sums = c.as<std::int32_t>();
   for (std::size_t i = 0; i < c.size() / sizeof(std::int32_t); ++i) sums[i] = untouched;
 
-  kernel.run[panels - 1][rows - 1]({.a = a.packed.data(),
-                                    .a_stride = a.stride,
-                                    .b = b.packed.data(),
-                                    .b_stride = b.stride,
-                                    .next = b.packed.data(),
-                                    .next_step = g.nr * g.kr,
-                                    .steps = padded_k(g, k) / g.kr,
-                                    .init = guarded_init.as<std::int32_t>(),
-                                    .init_stride = init_stride,
-                                    .c = sums,
-                                    .c_stride = stride,
-                                    .cols = cols});
+  kernel.to_sums.plain[panels - 1][rows - 1]({.a = a.packed.data(),
+                                              .a_stride = a.stride,
+                                              .b = b.packed.data(),
+                                              .b_stride = b.stride,
+                                              .next = b.packed.data(),
+                                              .next_step = g.nr * g.kr,
+                                              .steps = padded_k(g, k) / g.kr,
+                                              .init = guarded_init.as<std::int32_t>(),
+                                              .init_stride = init_stride,
+                                              .c = sums,
+                                              .c_stride = stride,
+                                              .cols = cols});
   for (std::int64_t at = 0; at < static_cast<std::int64_t>(c.size() / sizeof(std::int32_t)); ++at) {
     const int i = static_cast<int>(at / stride), j = static_cast<int>(at % stride);
     const std::int32_t expected = j < cols ? tile_sum(a, b, k, i, j, init[i * init_stride + j]) : untouched;
@@ -152,14 +152,15 @@ inline void check_all_tiles(const Kernel& kernel) {
   for (Type type : {Type::u8, Type::s8})
     for (int panels = 1; panels <= g.max_panels; ++panels)
       for (int rows = 1; rows <= g.max_rows[panels - 1]; ++rows) {
-        ASSERT_NE(kernel.run[panels - 1][rows - 1], nullptr) << kernel.name << ' ' << rows << 'x' << panels;
+        ASSERT_NE(kernel.to_sums.plain[panels - 1][rows - 1], nullptr) << kernel.name << ' ' << rows << 'x' << panels;
         for (std::int64_t units : {1, 2, 3, 4, 5, 8, 13, 33}) {
           const std::int64_t k = units * g.k_unit - rng.between(0, g.k_unit - 1);
           const Fill a_fill = static_cast<Fill>(rng.between(0, 3)), b_fill = static_cast<Fill>(rng.between(0, 3));
           const PackedA a = pack_rows(kernel, type, rows, k, a_fill, rng);
           const PackedB b = pack_columns(kernel, rng.one_in(2) ? Order::nk : Order::kn, panels * g.nr, k, b_fill, rng);
           ASSERT_TRUE(check_tile(kernel, rows, a, b, k, panels * g.nr, rng));
-          ASSERT_TRUE(check_tile(kernel, rows, a, b, k, static_cast<int>(rng.between((panels - 1) * g.nr + 1, panels * g.nr)), rng));
+          ASSERT_TRUE(
+              check_tile(kernel, rows, a, b, k, static_cast<int>(rng.between((panels - 1) * g.nr + 1, panels * g.nr)), rng));
         }
       }
 }

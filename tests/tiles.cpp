@@ -22,7 +22,8 @@ TEST_P(Tiles, RowsAreWellFormed) {
     for (int p = 0; p < max_tile_panels; ++p) {
       EXPECT_LE(g.max_rows[p], max_tile_rows);
       EXPECT_EQ(g.max_rows[p] > 0, p < g.max_panels);
-      for (int r = 0; r < max_tile_rows; ++r) EXPECT_EQ(kernel->run[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
+      for (int r = 0; r < max_tile_rows; ++r)
+        EXPECT_EQ(kernel->to_sums.plain[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
     }
     std::string ending = std::string("_") + name(kernel->tier);
     EXPECT_EQ(std::string(kernel->name).rfind(ending), std::string(kernel->name).size() - ending.size());

@@ -103,13 +103,11 @@ struct Running : RunningVectors {
     const V four_1 = add_bits(acc.twos, two_2, two_3);
     acc.counts = add_bytes(acc.counts, count<8>(add_bits(acc.fours, four_0, four_1)));
   }
-  static NARROW_INLINE Acc finish(Acc acc, const int32_t* init) {
+  static NARROW_INLINE V finish(Acc acc, const int32_t* init) {
     const V left = _mm512_add_epi8(_mm512_add_epi8(count<1>(acc.ones), count<2>(acc.twos)), count<4>(acc.fours));
     const V differ = add_bytes(acc.counts, left);
-    return {_mm512_sub_epi32(_mm512_loadu_si512(init), add(differ, differ)), differ, differ, differ};
+    return _mm512_sub_epi32(_mm512_loadu_si512(init), add(differ, differ));
   }
-  static NARROW_INLINE void store(int32_t* p, const Acc& v) { Vector512::store(p, v.counts); }
-  static NARROW_INLINE void store_partial(int32_t* p, const Acc& v, int count) { Vector512::store_partial(p, v.counts, count); }
 };
 
 constexpr Kernel rows[] = {

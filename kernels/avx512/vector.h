@@ -39,6 +39,15 @@ struct Vector512 {
   static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm512_add_epi32(a, b); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, _mm512_loadu_si512(init)); }
+  struct ToReal {
+    __m512 scale, bias;
+    NARROW_INLINE ToReal(const float* scales, const float* biases)
+        : scale(_mm512_loadu_ps(scales)), bias(_mm512_loadu_ps(biases)) {}
+    NARROW_INLINE Acc operator()(Acc sum, float row_scale) const {
+      const __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(row_scale));
+      return _mm512_castps_si512(_mm512_fmadd_ps(y, scale, bias));
+    }
+  };
   static NARROW_INLINE void store(int32_t* p, Acc v) { _mm512_storeu_si512(p, v); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
     _mm512_mask_storeu_epi32(p, static_cast<__mmask16>((1u << count) - 1), v);

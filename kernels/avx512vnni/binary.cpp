@@ -91,12 +91,7 @@ struct Running : RunningVectors {
     asm("vpopcntd %1, %0" : "=v"(places) : "v"(acc.sum));
     return _mm512_add_epi32(_mm512_add_epi32(acc.carries, acc.carries), places);
   }
-  static NARROW_INLINE Acc finish(Acc acc, const int32_t* init) {
-    const __m512i d = differ(acc);
-    return {_mm512_sub_epi32(_mm512_loadu_si512(init), _mm512_add_epi32(d, d)), d};
-  }
-  static NARROW_INLINE void store(int32_t* p, Acc v) { Vector512::store(p, v.carries); }
-  static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) { Vector512::store_partial(p, v.carries, count); }
+  static NARROW_INLINE __m512i finish(Acc acc, const int32_t* init) { return Bits::finish(differ(acc), init); }
 };
 
 /// A single row goes at the pace of reading B, which on Zen 5 is 3 % faster a line of each panel at a time: here the second

@@ -36,8 +36,15 @@ void limits(const int32_t* threshold, ptrdiff_t count, int32_t* init) {
   }
 }
 
+template <class Isa, template <class, bool, bool> class RunTiles, bool reals>
+constexpr TileSet binary_tile_set() {
+  TileSet set{.plain = binary_tiles<RunTiles<Isa, false, reals>>.run};
+  if constexpr (!Isa::geometry.running) set.indirect = binary_tiles<RunTiles<Isa, true, reals>>.run;
+  return set;
+}
+
 /// `RunTiles` makes the tile functions: Tiles or LookupTiles. `ToBits` is an Isa whose tiles write bits, if there is one.
-template <class Isa, class Simd, template <class, bool> class RunTiles, class ToBits = void>
+template <class Isa, class Simd, template <class, bool, bool> class RunTiles, class ToBits = void>
 constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
                                decltype(Kernel::epilogue) epilogue, uint16_t layout = 1, Feature needs = Feature::none) {
   Kernel kernel = {.name = name,
@@ -47,19 +54,16 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
                    .needs = needs,
                    .layout = layout,
                    .geometry = Isa::geometry,
-                   .run = binary_tiles<RunTiles<Isa, false>>.run,
+                   .to_sums = binary_tile_set<Isa, RunTiles, false>(),
                    .pack_a = pack_bits<Simd>,
                    .pack_b = pack_panels<Isa>,
                    .prepare = prepare,
                    .epilogue = epilogue,
                    .add_sums = add_sums<Simd>};
+  if constexpr (requires { typename Isa::ToReal; }) kernel.to_reals = binary_tile_set<Isa, RunTiles, true>();
   if constexpr (!std::is_void_v<ToBits>) {
-    kernel.run_to_bits = binary_tiles<RunTiles<ToBits, false>>.run;
+    kernel.to_bits = binary_tile_set<ToBits, RunTiles, false>();
     kernel.limits = limits<Simd>;
-  }
-  if constexpr (!Isa::geometry.running) {
-    kernel.run_indirect = binary_tiles<RunTiles<Isa, true>>.run;
-    if constexpr (!std::is_void_v<ToBits>) kernel.run_to_bits_indirect = binary_tiles<RunTiles<ToBits, true>>.run;
   }
   return kernel;
 }

@@ -10,37 +10,33 @@
 namespace narrow {
 namespace {
 
-template <class Isa, bool indirect = false>
-constexpr Tiles<Isa, indirect> tiles;
-
 /// The same tiles for A of the other signedness: they flip the top bit of its values as they load them.
 template <class Isa>
 struct Flipped : Isa {
   static NARROW_INLINE typename Isa::A load_a(const char* p) { return Isa::flip(Isa::load_a(p)); }
 };
 
-template <class Isa>
-constexpr auto flipped_tiles() -> decltype(Kernel::run_flipped) {
-  if constexpr (requires(typename Isa::A a) { Isa::flip(a); }) return tiles<Flipped<Isa>>.run;
-  return nullptr;
-}
-
 template <class Isa, class Simd>
 constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
                              decltype(Kernel::epilogue) epilogue, uint16_t layout = 1) {
-  return {.name = name,
-          .tier = tier,
-          .b = Type::s8,
-          .sums = Sums::integers,
-          .needs = Feature::none,
-          .layout = layout,
-          .geometry = Isa::geometry,
-          .run = tiles<Isa>.run,
-          .run_flipped = flipped_tiles<Isa>(),
-          .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
-          .pack_b = pack_b<Isa>,
-          .prepare = prepare,
-          .epilogue = epilogue};
+  Kernel kernel = {.name = name,
+                   .tier = tier,
+                   .b = Type::s8,
+                   .sums = Sums::integers,
+                   .needs = Feature::none,
+                   .layout = layout,
+                   .geometry = Isa::geometry,
+                   .to_sums = {.plain = tiles<Isa>.run},
+                   .to_reals = {.plain = tiles_to_reals<Isa>()},
+                   .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
+                   .pack_b = pack_b<Isa>,
+                   .prepare = prepare,
+                   .epilogue = epilogue};
+  if constexpr (requires(typename Isa::A a) { Isa::flip(a); }) {
+    kernel.to_sums.flipped = tiles<Flipped<Isa>>.run;
+    kernel.to_reals.flipped = tiles_to_reals<Flipped<Isa>>();
+  }
+  return kernel;
 }
 
 /// The same for weights of bits.
@@ -54,8 +50,8 @@ constexpr Kernel bit_weights_kernel(const char* name, Tier tier, decltype(Kernel
           .needs = Feature::none,
           .layout = 1,
           .geometry = Isa::geometry,
-          .run = tiles<Isa>.run,
-          .run_indirect = tiles<Isa, true>.run,
+          .to_sums = {.plain = tiles<Isa>.run, .indirect = tiles<Isa, true>.run},
+          .to_reals = {.plain = tiles_to_reals<Isa>(), .indirect = tiles_to_reals<Isa, true>()},
           .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
           .pack_b = pack_bit_weights<Isa>,
           .prepare = prepare,

@@ -50,9 +50,9 @@ NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[
     load(reinterpret_cast<const Bf16*>(p));
 }
 
-/// One panel of a tile, at `b`, whose sums go on from `init`, or zero, and to `c`; what it asks for meanwhile begins at `next`.
+/// One panel of a tile, at `b`, from the column `column` of it on; what it asks for meanwhile begins at `next`.
 template <class Isa, class S, int rows>
-NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* next, const int32_t* init, int32_t* c) {
+NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* next, int column) {
   using F = typename S::F;
   using I = typename S::I;
   constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
@@ -75,7 +75,8 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
   const char* a_scales = a + groups.a_scales;
 
   F sum[rows][vectors];
-  if (init) {
+  if (args.init) {
+    const int32_t* const init = args.init + column;
     const ptrdiff_t init_stride = args.init_stride;
     unroll<rows>([&](auto r) NARROW_LAMBDA {
       unroll<vectors>([&](auto v) NARROW_LAMBDA {
@@ -83,8 +84,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
       });
     });
   } else {
-    unroll<rows>([&](auto r)
-                     NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { sum[r][v] = S::broadcast(0.0f); }); });
+    unroll<rows>([&](auto r) NARROW_LAMBDA { unroll<vectors>([&](auto v) NARROW_LAMBDA { sum[r][v] = S::broadcast(0.0f); }); });
   }
 
   for (ptrdiff_t left = groups.k_padded; left > 0; left -= groups.size, a_sums += 4, a_scales += 4) {
@@ -210,20 +210,37 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
   }
 
   const ptrdiff_t c_stride = args.c_stride;
+  const int cols = args.cols - column;
+  float* const c = reinterpret_cast<float*>(args.c) + column;
+  if (args.reals) {
+    const Reals reals = *args.reals;
+    unroll<rows>([&](auto r) NARROW_LAMBDA {
+      const F by = S::broadcast(reals.row_scale[r * reals.row_scale_step]);
+      unroll<vectors>([&](auto v) NARROW_LAMBDA {
+        const F scale = S::load(reals.scale + column + v * S::width), bias = S::load(reals.bias + column + v * S::width);
+        sum[r][v] = S::fma(sum[r][v] * by, scale, bias);
+      });
+    });
+  }
   unroll<rows>([&](auto r) NARROW_LAMBDA {
-    unroll<vectors>([&](auto v)
-                        NARROW_LAMBDA { S::store(reinterpret_cast<float*>(c + r * c_stride + v * S::width), sum[r][v]); });
+    unroll<vectors>([&](auto v) NARROW_LAMBDA {
+      float* const to = c + r * c_stride + v * S::width;
+      const int count = cols - v * S::width;
+      if (count >= S::width)
+        S::store(to, sum[r][v]);
+      else if (count > 0)
+        S::store(to, sum[r][v], count);
+    });
   });
 }
 
 template <class Isa, class S, int rows>
 void group_tile(const TileArgs& args) {
   constexpr int nr = Isa::geometry.nr;
-  const int panels = args.cols / nr;
+  const int panels = (args.cols + nr - 1) / nr;
   for (int p = 0; p < panels; ++p)
     group_panel<Isa, S, rows>(args, static_cast<const char*>(args.b) + p * args.b_stride,
-                              static_cast<const char*>(args.next) + p * args.b_stride,
-                              args.init ? args.init + p * nr : nullptr, args.c + p * nr);
+                              static_cast<const char*>(args.next) + p * args.b_stride, p * nr);
 }
 
 template <class Isa, class S>

@@ -14,9 +14,6 @@ struct Halves {
   typename Vector::A low, high;
 };
 
-template <class Isa>
-constexpr Tiles<Isa> int4_tiles;
-
 template <class Isa, class Simd>
 constexpr Kernel int4_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
                              decltype(Kernel::epilogue) epilogue, uint16_t layout = 1) {
@@ -27,7 +24,8 @@ constexpr Kernel int4_kernel(const char* name, Tier tier, decltype(Kernel::prepa
           .needs = Feature::none,
           .layout = layout,
           .geometry = Isa::geometry,
-          .run = int4_tiles<Isa>.run,
+          .to_sums = {.plain = tiles<Isa>.run},
+          .to_reals = {.plain = tiles_to_reals<Isa>()},
           .pack_a = pack_a<Simd, Isa::geometry.a>,
           .pack_b = nullptr,
           .prepare = prepare,

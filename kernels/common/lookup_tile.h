@@ -122,8 +122,9 @@ void lookup_tile(const TileArgs& args) {
     for (int r = 0; r < rows; ++r) memcpy(args.c + r * args.c_stride, sum[r], sizeof(int32_t) * args.cols);
 }
 
-template <class Isa, bool indirect>
+template <class Isa, bool indirect, bool reals>
 struct LookupTiles {
+  static_assert(!reals);
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr LookupTiles() {

@@ -28,8 +28,10 @@
 //   One                       may be there: the Isa, of the same operands, whose tiles serve a single row
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
-//   finish(acc, init)         the sums to store, from the accumulator and the initial sums in memory
-//   at_least(acc, limit)      only of tiles that write bits (Kernel::run_to_bits): a mask of the columns whose accumulator is
+//   finish(acc, init)         sums, as store takes them, from the accumulator and the initial sums in memory
+//   ToReal                    for tiles that write reals (Kernel::to_reals): made of the columns' scale and bias in memory,
+//                             it takes such sums and their row's scale to the bits of the floats to store
+//   at_least(acc, limit)      only of tiles that write bits (Kernel::to_bits): a mask of the columns whose accumulator is
 //                             no less than the limit in memory
 //   output<row>(acc[vectors], v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
 //                             vector v of a row of the group
@@ -69,7 +71,7 @@ NARROW_INLINE void multiply(typename Isa::Acc& acc, typename Isa::A a, typename 
     Isa::template dot<s>(acc, a, b);
 }
 
-template <class Isa, int rows, int panels, bool indirect = false>
+template <class Isa, int rows, int panels, bool indirect = false, bool reals = false>
 void tile(const TileArgs& args) {
   constexpr int vectors = Isa::vectors;
   constexpr int nr = Isa::geometry.nr, row_group = Isa::geometry.row_group;
@@ -204,6 +206,28 @@ void tile(const TileArgs& args) {
     });
     return;
   }
+  if constexpr (reals) {
+    const Reals by = *args.reals;
+    unroll<panels>([&](auto p) NARROW_LAMBDA {
+      unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
+        constexpr int first = p * nr + v * Isa::lanes;
+        const typename Isa::ToReal to_real(by.scale + first, by.bias + first);
+        unroll<rows>([&](auto r) NARROW_LAMBDA {
+          typename Isa::Acc sum;
+          if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
+            sum = acc[0][r][p][v];
+          else
+            sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
+          const auto x = to_real(Isa::finish(sum, (indirect ? of_row[r] : init) + first), by.row_scale[r * by.row_scale_step]);
+          if (p < panels - 1 || whole || cols >= first + Isa::lanes)
+            Isa::store(c + r * c_stride + first, x);
+          else if (cols > first)
+            Isa::store_partial(c + r * c_stride + first, x, cols - first);
+        });
+      });
+    });
+    return;
+  }
   auto write = [&](auto add) NARROW_LAMBDA {
     unroll<rows>([&](auto r) NARROW_LAMBDA {
       unroll<panels>([&](auto p) NARROW_LAMBDA {
@@ -214,11 +238,16 @@ void tile(const TileArgs& args) {
             sum = acc[0][r][p][v];
           else
             sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
-          if constexpr (add) sum = Isa::finish(sum, of_row[r] + first);
-          if (p < panels - 1 || whole || cols >= first + Isa::lanes)
-            Isa::store(c + first, sum);
-          else if (cols > first)
-            Isa::store_partial(c + first, sum, cols - first);
+          auto store = [&](auto x) NARROW_LAMBDA {
+            if (p < panels - 1 || whole || cols >= first + Isa::lanes)
+              Isa::store(c + first, x);
+            else if (cols > first)
+              Isa::store_partial(c + first, x, cols - first);
+          };
+          if constexpr (add)
+            store(Isa::finish(sum, of_row[r] + first));
+          else
+            store(sum);
         });
       });
       c += c_stride;
@@ -226,7 +255,7 @@ void tile(const TileArgs& args) {
   };
   if (indirect || init)
     write(std::true_type{});
-  else
+  else if constexpr (requires { Isa::store(c, acc[0][0][0][0]); })  // others always have initial sums
     write(std::false_type{});
 }
 
@@ -242,18 +271,28 @@ struct ForRows<Isa, rows> {
 };
 
 /// run[panels - 1][rows - 1] for every tile that the geometry allows; null beyond.
-template <class Isa, bool indirect = false>
+template <class Isa, bool indirect = false, bool reals = false>
 struct Tiles {
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr Tiles() {
     unroll<max_tile_panels>([&](auto p) {
       unroll<max_tile_rows>([&](auto r) {
-        if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = tile<typename ForRows<Isa, r + 1>::T, r + 1, p + 1, indirect>;
+        if constexpr (r < Isa::geometry.max_rows[p])
+          run[p][r] = tile<typename ForRows<Isa, r + 1>::T, r + 1, p + 1, indirect, reals>;
       });
     });
   }
 };
+template <class Isa, bool indirect = false, bool reals = false>
+constexpr Tiles<Isa, indirect, reals> tiles;
+
+/// Those that write reals, if the Isa can.
+template <class Isa, bool indirect = false>
+constexpr TileTable tiles_to_reals() {
+  if constexpr (requires { typename Isa::ToReal; }) return tiles<Isa, indirect, true>.run;
+  return nullptr;
+}
 
 }  // namespace
 }  // namespace narrow

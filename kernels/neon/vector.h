@@ -30,6 +30,13 @@ struct Vector128 {
   static NARROW_INLINE Acc zero() { return vdupq_n_s32(0); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return vaddq_s32(a, b); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, vld1q_s32(init)); }
+  struct ToReal {
+    float32x4_t scale, bias;
+    NARROW_INLINE ToReal(const float* scales, const float* biases) : scale(vld1q_f32(scales)), bias(vld1q_f32(biases)) {}
+    NARROW_INLINE Acc operator()(Acc sum, float row_scale) const {
+      return vreinterpretq_s32_f32(vfmaq_f32(bias, vmulq_n_f32(vcvtq_f32_s32(sum), row_scale), scale));
+    }
+  };
   static NARROW_INLINE void store(int32_t* p, Acc v) { vst1q_s32(p, v); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
     if (count & 2) {

@@ -143,7 +143,7 @@ def spill_problems(checks, tier, path):
     problems = set()
     tiles = 0
     for function in checks.tool("objdump", "-d", "-w", "-C", "--no-show-raw-insn", path).split("\n\n"):
-        name = re.search(r"tile<.*::(Int8, \d+, \d+, false)>", function.split("\n")[0] or function.split("\n")[1])
+        name = re.search(r"tile<.*::(Int8, \d+, \d+, false, (?:true|false))>", function.split("\n")[0] or function.split("\n")[1])
         if not name:
             continue
         lines = re.findall(r"^\s*([0-9a-f]+):\t(.*)$", function, re.M)
