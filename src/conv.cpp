@@ -148,7 +148,7 @@ struct ConvAccess {
         const auto cols = static_cast<int>(std::min<std::int64_t>(max_tile_cols, p.n - j));
         p.kernel->prepare(p.spec, columns_from(p.columns, group * p.n + j), cols, &strip);
         std::memcpy(common + group * of_group + j, strip.init, sizeof strip.init);
-        if (compares(p)) std::memcpy(thresholds + group * of_group + j, strip.threshold, sizeof strip.threshold);
+        if (p.output == Output::bits) std::memcpy(thresholds + group * of_group + j, strip.threshold, sizeof strip.threshold);
       }
     for (std::int64_t y = 0; y < rows.classes(); ++y)
       for (std::int64_t x = 0; x < columns.classes(); ++x, init += width) {
@@ -157,7 +157,7 @@ struct ConvAccess {
           for (std::int64_t s = 0; s < d.kernel_w; ++s)
             for (std::int64_t group = 0; group < d.groups && (!rows.has(y, r) || !columns.has(x, s)); ++group)
               p.kernel->add_sums(d.tap_sums + (r * d.kernel_w + s) * filters(c) + group * p.n, p.n, init + group * of_group);
-        if (compares(p)) p.kernel->limits(thresholds, width, init);
+        if (p.output == Output::bits) p.kernel->limits(thresholds, width, init);
       }
   }
 

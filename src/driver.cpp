@@ -116,6 +116,18 @@ class Call {
   Packed packed_;
 };
 
+Output output_of(const Product& p) {
+  const EpilogueSpec& e = p.spec;
+  const Kernel& kernel = *p.kernel;
+  if (e.c == Type::b1) return kernel.to_bits.plain ? Output::bits : Output::buffer;
+  if (e.accumulate || e.residual != Type::none || e.row_zero_point || p.columns.zero_point) return Output::buffer;
+  const bool linear = e.activation == Activation::none;
+  const bool clamped = linear || e.activation == Activation::relu || e.activation == Activation::clamp;
+  const bool bytes = kernel.reals_to_bytes && is_8bit(e.c) && e.requantize == Requantize::float_multiplier;
+  if (e.c == Type::f32 ? linear && kernel.to_reals.plain : bytes && clamped && !e.row_scale) return Output::reals;
+  return e.c == Type::s32 ? Output::sums : Output::buffer;
+}
+
 std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
   return b.slices > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(b.slices * m * padded_n(p)) : 0;
 }
@@ -137,6 +149,8 @@ void complete(Product* p) noexcept {
   if (p->groups.count) p->packed_row_bytes = round_up(p->packed_row_bytes, line);
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
   const ColumnSource& c = p->columns;
+  p->output = output_of(*p);
+  p->from_zero = p->spec.a_zero_point == 0 && p->spec.offset == 0 && !c.bias_s32;
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   p->widest = widest_strip(g);
   p->one_stream = !p->groups.count && best_as_one_stream(p->panel_bytes, p->panel_count * p->panel_bytes, l2_bytes());

@@ -6,6 +6,9 @@
 
 namespace narrow {
 
+/// What tiles write: sums into a buffer, for an epilogue to finish, or C itself.
+enum class Output : std::uint8_t { buffer, sums, reals, bits };
+
 /// What a plan has resolved for the driver. Plain data.
 struct Product {
   const Kernel* kernel;
@@ -32,7 +35,8 @@ struct Product {
   Dynamic dynamic;
   const float* threshold;  ///< of values that become bits: null (0) or [threshold_stride * k]
   int threshold_stride;
-  bool direct;         ///< what tiles write is C, of s32 or f32
+  Output output;       ///< of tiles that go over the whole k
+  bool from_zero;      ///< sums begin at zero
   bool flips;          ///< A is of 8 bits and read as it is by TileSet::flipped
   bool must_pack;      ///< A cannot be read in place, whatever its stride
   bool ragged;         ///< it can but for k not being a multiple of k_unit
@@ -40,9 +44,6 @@ struct Product {
   bool columns_alike;  ///< in what prepare makes of them
   bool verbose;
 };
-
-/// Whether tiles write C themselves where it is bits and k is not taken in parts; their initial sums are then Kernel::limits.
-inline bool compares(const Product& p) { return p.spec.c == Type::b1 && p.kernel->to_bits.plain; }
 
 /// The parameters of the columns from j on.
 ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept;

@@ -1,6 +1,7 @@
 // The public product: checks, and what a plan resolves once for all its runs.
 #include "narrow/gemm.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -22,11 +23,25 @@ namespace {
 constexpr Status scratch_too_small{Code::scratch_too_small, "gemm: the scratch buffer is smaller than scratch_size says"};
 Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
 
+/// relu and clamp act on the integers of an 8-bit output: rounding is monotone, so clamping before or after it is the same.
+void set_output_range(EpilogueSpec* spec) {
+  const std::int32_t zero = spec->c_zero_point;
+  const std::int32_t least = spec->c == Type::s8 ? -128 : 0, greatest = spec->c == Type::s8 ? 127 : 255;
+  const auto quantized = [&](float bound) {
+    const float scaled = std::clamp(bound * spec->c_inverse, -512.0f, 512.0f);
+    return std::clamp(static_cast<std::int32_t>(std::lrint(scaled)) + zero, least, greatest);
+  };
+  spec->c_lo = spec->activation == Activation::relu    ? zero
+               : spec->activation == Activation::clamp ? quantized(spec->lo)
+                                                       : least;
+  spec->c_hi = spec->activation == Activation::clamp ? quantized(spec->hi) : greatest;
+}
+
 EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k, bool grouped) {
   // Dynamic symmetric quantization has the zero point 0 of s8 in every row; asymmetric rows have their own.
   const bool bits = packed_a == Type::b1, dynamic = is_float(d.a) && !bits;
   const Type as_if = dynamic ? Type::s8 : d.a;
-  return {.c = d.c,
+  EpilogueSpec spec{.c = d.c,
           .activation = d.activation,
           .accumulate = d.accumulate,
           .residual = d.residual,
@@ -43,7 +58,11 @@ EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k, boo
           .residual_scale = d.residual_scale,
           .residual_zero_point = d.residual_zero_point,
           .c_inverse = 1.0f / d.c_scale,
-          .c_zero_point = d.c_zero_point};
+          .c_zero_point = d.c_zero_point,
+          .c_lo = 0,
+          .c_hi = 0};
+  if (is_8bit(d.c)) set_output_range(&spec);
+  return spec;
 }
 
 bool verbose() {
@@ -118,8 +137,6 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   complete(&p);
   p.dynamic = d.dynamic;
   p.row_sums = h.has_zero_point;
-  const bool floats = d.c == Type::f32 && kernel.to_reals.plain && d.activation == Activation::none && d.residual == Type::none;
-  p.direct = (d.c == Type::s32 || floats) && !d.accumulate && !p.spec.row_zero_point && !p.row_sums;
   p.ragged = p.k != p.k_padded;
   p.threshold = d.a_threshold;
   p.threshold_stride = d.a_threshold && d.a_threshold_per == Per::column;

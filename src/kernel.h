@@ -14,7 +14,7 @@
 //   epilogue    per tile        sums -> C
 //
 // The last step is skipped where tiles write C themselves: to_sums where C is the sums, to_reals where they only have to be
-// scaled, to_bits where they are compared with thresholds.
+// scaled (and rounded to bytes), to_bits where they are compared with thresholds.
 //
 // A panel holds, for each step of kr, nr groups of kr consecutive k of one column:
 //
@@ -90,12 +90,16 @@ struct WindowRow {
   const int32_t* init;
 };
 
-/// What makes floats of sums: real[i][j] = fma(float(sum[i][j]) * row_scale[i], scale[j], bias[j]).
+/// What makes real values of sums: real[i][j] = fma(float(sum[i][j]) * row_scale[i], scale[j], bias[j]); and of these bytes:
+/// round(real) clamped to lo .. hi, plus zero_point.
 struct Reals {
   const float* scale;  ///< [panels * nr]
   const float* bias;   ///< [panels * nr]
   const float* row_scale;
   ptrdiff_t row_scale_step;  ///< from row to row: 1, or 0 where one serves all
+  bool bytes;                ///< real values are finite or infinite, row scales 1, and c and c_stride count bytes
+  float lo, hi;              ///< whole numbers
+  int32_t zero_point;
 };
 
 /// One tile of sums: c[i][j] = init[i][j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
@@ -201,6 +205,7 @@ struct EpilogueSpec {
   int32_t residual_zero_point;
   float c_inverse;  ///< 1 / c_scale
   int32_t c_zero_point;
+  int32_t c_lo, c_hi;  ///< what an 8-bit output may hold: its type's range, narrowed by relu and clamp
 };
 
 /// Column parameters of the whole product, as the caller and the packed weights hold them (strides 0 or 1 serve per-tensor
@@ -279,7 +284,8 @@ struct Kernel {
   Geometry geometry;
   int64_t from_k = 0;  ///< of products: the least for which it is the best; not for filters of convolutions
   TileSet to_sums;
-  TileSet to_reals = {};  ///< given TileArgs::reals, they write those in f32 instead of sums
+  TileSet to_reals = {};       ///< given TileArgs::reals, they write those in f32 instead of sums
+  bool reals_to_bytes = false;  ///< whether these tiles can go on to bytes
   void (*pack_a)(const PackAArgs&);
   void (*pack_b)(const PackBArgs&);
   void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);

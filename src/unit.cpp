@@ -16,7 +16,6 @@ std::int64_t tiles_together(std::int64_t tile_rows, std::int64_t c_row_bytes) {
   return c_row_bytes % 4096 == 0 || tile_rows > rows ? 1 : rows / tile_rows;
 }
 
-constexpr float one = 1;
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
 char* bits_of(const GemmArgs& item, std::int64_t row, std::int64_t column) {
@@ -64,6 +63,20 @@ struct Pass {
   std::ptrdiff_t next_share;  ///< bytes that a tile asks for
   Reals reals;                ///< what args.reals is where tiles write floats
   TileArgs args;              ///< of the next tile
+
+  void write_reals(const EpilogueSpec& spec, const Rows& a, const Columns& columns) {
+    static constexpr float one = 1;
+    const std::int32_t zero = spec.c_zero_point;
+    reals = {.scale = columns.scale,
+             .bias = columns.bias,
+             .row_scale = spec.row_scale ? a.scale : &one,
+             .row_scale_step = spec.row_scale,
+             .bytes = is_8bit(spec.c),
+             .lo = static_cast<float>(spec.c_lo - zero),
+             .hi = static_cast<float>(spec.c_hi - zero),
+             .zero_point = zero};
+    args.reals = &reals;
+  }
 
   /// B may come from memory at less than the pace of a pass, so each of its tiles asks for a share of what is read next.
   void then(const char* b, std::ptrdiff_t step_bytes) {
@@ -181,12 +194,9 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const Kernel& kernel = *p.kernel;
   const Geometry& g = kernel.geometry;
   const Parts strips = split(unit.panels, strip_panels);
-  const bool one_pass = unit.k_count <= kc, to_bits = compares(p) && !unit.partial && one_pass;
-  const bool in_place = unit.partial || to_bits || (p.direct && one_pass);  // what tiles write stays where it is
-  const bool to_reals = in_place && !unit.partial && p.spec.c == Type::f32;
-  const bool plain = unit.partial || (in_place && !to_bits && !to_reals && p.spec.a_zero_point == 0 && p.spec.offset == 0 &&
-                                      !p.columns.bias_s32);
-  const TileSet& tiles = to_bits ? kernel.to_bits : to_reals ? kernel.to_reals : kernel.to_sums;
+  const Output output = unit.partial ? Output::sums : unit.k_count <= kc ? p.output : Output::buffer;
+  const bool plain = output == Output::sums && (unit.partial || p.from_zero);
+  const TileSet& tiles = output == Output::bits ? kernel.to_bits : output == Output::reals ? kernel.to_reals : kernel.to_sums;
   const TileTable run = p.window.rows ? tiles.indirect : p.flips ? tiles.flipped : tiles.plain;
   Columns columns;
   Pass pass;
@@ -208,7 +218,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const char* const b = p.panels + panel * p.panel_stride;
     panel += panels;
 
-    if (to_bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
+    if (output == Output::bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
     pass.run = run[panels - 1];
     pass.tiles = split_rows(unit.rows, g.max_rows[panels - 1], g.row_group);
     pass.rows = unit.rows;
@@ -226,29 +236,30 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     }
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
     pass.then(more ? static_cast<const char*>(pass.args.b) + panels * p.panel_stride : nullptr, p.step_bytes);
-    if (!in_place) {
+    if (output == Output::buffer) {
       pass.args.c_stride = pass.args.cols = panels * g.nr;
       pass.c_row_bytes = 4 * pass.args.c_stride;
       compute_buffered(p, item, rows, unit, kc, columns, column, cols, pass);
       continue;
     }
     pass.args.cols = cols;
-    if (to_reals) {
-      pass.reals = {columns.scale, columns.bias, p.spec.row_scale ? rows.scale : &one, p.spec.row_scale};
-      pass.args.reals = &pass.reals;
-    }
-    if (to_bits) {
+    if (output == Output::bits) {
       const int width = panels * g.nr, behind = bit_columns(p, column, cols) - width;
       for (std::int64_t row = 0; row < unit.rows && behind > 0; ++row)
         std::memset(bits_of(item, unit.row + row, column + width), 0, static_cast<std::size_t>(behind / 8));
       pass.args.turned = columns.turned;
       pass.args.c = reinterpret_cast<std::int32_t*>(bits_of(item, unit.row, column));
       pass.args.c_stride = pass.c_row_bytes = item.c_stride;
-    } else {
-      pass.args.c =
-          unit.partial ? unit.partial + column : static_cast<std::int32_t*>(item.c) + unit.row * item.c_stride + column;
-      pass.args.c_stride = unit.partial ? padded_n(p) : item.c_stride;
+    } else if (unit.partial) {
+      pass.args.c = unit.partial + column;
+      pass.args.c_stride = padded_n(p);
       pass.c_row_bytes = 4 * pass.args.c_stride;
+    } else {
+      const std::int64_t c_size = is_8bit(p.spec.c) ? 1 : 4;
+      pass.args.c = reinterpret_cast<std::int32_t*>(static_cast<char*>(item.c) + (unit.row * item.c_stride + column) * c_size);
+      pass.args.c_stride = item.c_stride;
+      pass.c_row_bytes = pass.args.c_stride * c_size;
+      if (output == Output::reals) pass.write_reals(p.spec, rows, columns);
     }
     run_tiles(p, pass, 0, pass.tiles.count);
   }

@@ -22,9 +22,15 @@ TEST_P(Tiles, RowsAreWellFormed) {
     for (int p = 0; p < max_tile_panels; ++p) {
       EXPECT_LE(g.max_rows[p], max_tile_rows);
       EXPECT_EQ(g.max_rows[p] > 0, p < g.max_panels);
-      for (int r = 0; r < max_tile_rows; ++r)
-        EXPECT_EQ(kernel->to_sums.plain[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
+      for (const TileSet& set : {kernel->to_sums, kernel->to_reals})
+        for (TileTable tiles : {set.plain, set.flipped, set.indirect})
+          for (int r = 0; tiles && r < max_tile_rows; ++r)
+            EXPECT_EQ(tiles[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
     }
+    ASSERT_NE(kernel->to_sums.plain, nullptr);
+    EXPECT_EQ(!kernel->to_reals.flipped, !kernel->to_reals.plain || !kernel->to_sums.flipped);
+    EXPECT_EQ(kernel->to_reals.plain != nullptr, kernel->tier != Tier::generic);
+    EXPECT_TRUE(kernel->to_reals.plain || !kernel->reals_to_bytes);
     std::string ending = std::string("_") + name(kernel->tier);
     EXPECT_EQ(std::string(kernel->name).rfind(ending), std::string(kernel->name).size() - ending.size());
   }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/common/unroll.h"
+#include "src/kernel.h"
 
 namespace narrow {
 namespace {
@@ -46,6 +47,15 @@ struct Vector512 {
     NARROW_INLINE Acc operator()(Acc sum, float row_scale) const {
       const __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(row_scale));
       return _mm512_castps_si512(_mm512_fmadd_ps(y, scale, bias));
+    }
+    NARROW_INLINE void store_bytes(char* p, Acc sum, const Reals& by, int count) const {
+      const __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, bias);
+      const __m512 clamped = _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(by.lo)), _mm512_set1_ps(by.hi));
+      const __m512i q = add(_mm512_cvtps_epi32(clamped), _mm512_set1_epi32(by.zero_point));
+      if (count >= lanes)
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(q));
+      else if (count > 0)
+        _mm_mask_storeu_epi8(p, static_cast<__mmask16>((1u << count) - 1), _mm512_cvtepi32_epi8(q));
     }
   };
   static NARROW_INLINE void store(int32_t* p, Acc v) { _mm512_storeu_si512(p, v); }

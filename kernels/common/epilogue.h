@@ -125,30 +125,6 @@ void float_epilogue(const EpilogueArgs& args) {
     float_tile<S, T, Function<S>, false>(args);
 }
 
-/// What an 8-bit output may hold: its type's range, narrowed by relu and clamp. These two act here, on integers, because
-/// rounding is monotone: clamping before or after it is the same.
-template <class T>
-struct OutputRange {
-  int lo = static_cast<T>(-1) < 0 ? -128 : 0;
-  int hi = static_cast<T>(-1) < 0 ? 127 : 255;
-
-  explicit OutputRange(const EpilogueSpec& spec) {
-    const int zero = spec.c_zero_point;
-    auto quantize = [&](float bound) {
-      bound *= spec.c_inverse;
-      bound = bound < -512.0f ? -512.0f : bound > 512.0f ? 512.0f : bound;
-      const int q = static_cast<int>(__builtin_lrintf(bound)) + zero;
-      return q < lo ? lo : q > hi ? hi : q;
-    };
-    if (spec.activation == Activation::relu) lo = zero;
-    if (spec.activation == Activation::clamp) {
-      const int bounded_lo = quantize(spec.lo), bounded_hi = quantize(spec.hi);
-      lo = bounded_lo;
-      hi = bounded_hi;
-    }
-  }
-};
-
 template <class S, class T, int vectors>
 NARROW_INLINE void store_narrow(const typename S::template Narrow<T>& narrow, T* c, const typename S::I (&q)[vectors],
                                 int count) {
@@ -164,8 +140,7 @@ NARROW_INLINE void quantized_tile(const EpilogueArgs args) {
   using F = typename S::F;
   const EpilogueSpec& spec = *args.spec;
   const Function activation(spec);
-  const OutputRange<T> range(spec);
-  const typename S::template Narrow<T> narrow(spec.c_zero_point, range.lo, range.hi);
+  const typename S::template Narrow<T> narrow(spec.c_zero_point, spec.c_lo, spec.c_hi);
   const F inverse = S::broadcast(folds_output_scale(spec) ? 1.0f : spec.c_inverse);
   const F limit = S::broadcast(0x1p20f);  // beyond every output, within what to_int takes
   for_each_chunk<S>(args.cols, [&](auto vectors, int j, int count) NARROW_LAMBDA {
@@ -204,8 +179,7 @@ template <class S, class T>
 void fixed_point_epilogue(const EpilogueArgs& args) {
   using I = typename S::I;
   const EpilogueSpec& spec = *args.spec;
-  const OutputRange<T> range(spec);
-  const typename S::template Narrow<T> narrow(spec.c_zero_point, range.lo, range.hi);
+  const typename S::template Narrow<T> narrow(spec.c_zero_point, spec.c_lo, spec.c_hi);
   for_each_chunk<S>(args.cols, [&](auto vectors, int j, int count) NARROW_LAMBDA {
     for (int i = 0; i < args.rows; ++i) {
       I q[vectors];

@@ -233,6 +233,7 @@ void pack_float_rows(const PackAArgs& args) {
     const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
     return symmetric ? finite_range_of<S, Dynamic::symmetric>(x, args.k) : finite_range_of<S, Dynamic::asymmetric>(x, args.k);
   };
+  constexpr int rows_ahead = 4;  // 2 reads rows of 4 KiB from the L3 cache a tenth slower, more gains nothing
   RowRange next{};
   if (args.rows > 0) next = range_of_row(0);
   for (int i = 0; i < args.rows; ++i) {
@@ -241,7 +242,7 @@ void pack_float_rows(const PackAArgs& args) {
     const RowRange range = next;
     if (i + 1 < args.rows) next = range_of_row(i + 1);
     const RowQuantization q(args.dynamic, range);
-    const ptrdiff_t ahead = i + 2 < args.rows ? 2 * args.stride : 0;
+    const ptrdiff_t ahead = i + rows_ahead < args.rows ? rows_ahead * args.stride : 0;
     const typename S::template Narrow<T> narrow(q.zero_point + offset, (symmetric ? -127 : 0) + offset,
                                                 (symmetric ? 127 : 255) + offset);
     write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {

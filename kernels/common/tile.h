@@ -30,7 +30,9 @@
 //   lanes                     columns of one stored vector
 //   finish(acc, init)         sums, as store takes them, from the accumulator and the initial sums in memory
 //   ToReal                    for tiles that write reals (Kernel::to_reals): made of the columns' scale and bias in memory,
-//                             it takes such sums and their row's scale to the bits of the floats to store
+//                             it takes such sums and their row's scale to the bits of the floats to store. It may have
+//                             store_bytes(p, sums, reals, count), see Reals, for the first `count` columns, or all if there
+//                             are more
 //   at_least(acc, limit)      only of tiles that write bits (Kernel::to_bits): a mask of the columns whose accumulator is
 //                             no less than the limit in memory
 //   output<row>(acc[vectors], v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
@@ -70,6 +72,10 @@ NARROW_INLINE void multiply(typename Isa::Acc& acc, typename Isa::A a, typename 
   else
     Isa::template dot<s>(acc, a, b);
 }
+
+/// Only where an accumulator is one row's columns of a whole panel.
+template <class Isa>
+constexpr bool to_bytes = requires { &Isa::ToReal::store_bytes; };
 
 template <class Isa, int rows, int panels, bool indirect = false, bool reals = false>
 void tile(const TileArgs& args) {
@@ -208,6 +214,21 @@ void tile(const TileArgs& args) {
   }
   if constexpr (reals) {
     const Reals by = *args.reals;
+    if constexpr (to_bytes<Isa>) {
+      if (by.bytes) {
+        char* const bytes = reinterpret_cast<char*>(c);
+        unroll<panels>([&](auto p) NARROW_LAMBDA {
+          constexpr int first = p * nr;
+          const typename Isa::ToReal to_real(by.scale + first, by.bias + first);
+          unroll<rows>([&](auto r) NARROW_LAMBDA {
+            to_real.store_bytes(bytes + r * c_stride + first,
+                                Isa::finish(acc[0][r][p][0], (indirect ? of_row[r] : init) + first), by,
+                                p < panels - 1 ? nr : cols - first);
+          });
+        });
+        return;
+      }
+    }
     unroll<panels>([&](auto p) NARROW_LAMBDA {
       unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
         constexpr int first = p * nr + v * Isa::lanes;
