@@ -13,6 +13,7 @@ struct Int8 : Dot<Vector512> {
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}};
   static constexpr int step_bytes = 32;
+  using ToReal = ToRealOrBytes;
 
   static NARROW_INLINE B load_b(const char* p) {
     return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

@@ -48,6 +48,10 @@ struct Vector512 {
       const __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(row_scale));
       return _mm512_castps_si512(_mm512_fmadd_ps(y, scale, bias));
     }
+  };
+  /// For int8, whose outputs are bytes often enough to be worth the code.
+  struct ToRealOrBytes : ToReal {
+    using ToReal::ToReal;
     NARROW_INLINE void store_bytes(char* p, Acc sum, const Reals& by, int count) const {
       const __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, bias);
       const __m512 clamped = _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(by.lo)), _mm512_set1_ps(by.hi));

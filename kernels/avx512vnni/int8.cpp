@@ -13,6 +13,7 @@ struct Int8 : Vector512 {
   static constexpr Geometry geometry = {
       .a = Type::u8, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 11, 8, 6}};
   static constexpr int step_bytes = 64, in_flight = 10;
+  using ToReal = ToRealOrBytes;
 
   static NARROW_INLINE B load_b(const char* p) { return _mm512_loadu_si512(p); }
   static NARROW_INLINE A flip(A a) { return _mm512_xor_si512(a, _mm512_set1_epi8(-128)); }

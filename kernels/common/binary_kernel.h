@@ -60,10 +60,7 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
                    .prepare = prepare,
                    .epilogue = epilogue,
                    .add_sums = add_sums<Simd>};
-  if constexpr (requires { typename Isa::ToReal; }) {
-    kernel.to_reals = binary_tile_set<Isa, RunTiles, true>();
-    kernel.reals_to_bytes = to_bytes<Isa>;
-  }
+  if constexpr (requires { typename Isa::ToReal; }) kernel.to_reals = binary_tile_set<Isa, RunTiles, true>();
   if constexpr (!std::is_void_v<ToBits>) {
     kernel.to_bits = binary_tile_set<ToBits, RunTiles, false>();
     kernel.limits = limits<Simd>;

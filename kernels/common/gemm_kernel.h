@@ -53,7 +53,6 @@ constexpr Kernel bit_weights_kernel(const char* name, Tier tier, decltype(Kernel
           .geometry = Isa::geometry,
           .to_sums = {.plain = tiles<Isa>.run, .indirect = tiles<Isa, true>.run},
           .to_reals = {.plain = tiles_to_reals<Isa>(), .indirect = tiles_to_reals<Isa, true>()},
-          .reals_to_bytes = to_bytes<Isa>,
           .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
           .pack_b = pack_bit_weights<Isa>,
           .prepare = prepare,

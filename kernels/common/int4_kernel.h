@@ -26,7 +26,6 @@ constexpr Kernel int4_kernel(const char* name, Tier tier, decltype(Kernel::prepa
           .geometry = Isa::geometry,
           .to_sums = {.plain = tiles<Isa>.run},
           .to_reals = {.plain = tiles_to_reals<Isa>()},
-          .reals_to_bytes = to_bytes<Isa>,
           .pack_a = pack_a<Simd, Isa::geometry.a>,
           .pack_b = nullptr,
           .prepare = prepare,
