@@ -42,25 +42,25 @@ EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k, boo
   const bool bits = packed_a == Type::b1, dynamic = is_float(d.a) && !bits;
   const Type as_if = dynamic ? Type::s8 : d.a;
   EpilogueSpec spec{.c = d.c,
-          .activation = d.activation,
-          .accumulate = d.accumulate,
-          .residual = d.residual,
-          .requantize = d.requantize,
-          .row_scale = d.a_scale_per != Per::group && (dynamic || d.a_scale_per == Per::row),
-          .a_scale = d.a_scale_per == Per::group ? 1.0f : d.a_scale,
-          .row_zero_point = dynamic ? d.dynamic == Dynamic::asymmetric : d.a_zero_point_per == Per::row,
-          .a_zero_point = (dynamic ? 0 : d.a_zero_point) + a_offset(as_if, packed_a),
-          .offset = bits ? static_cast<std::int32_t>(k) : 0,
-          .float_sums = grouped,
-          .slope = d.slope,
-          .lo = d.lo,
-          .hi = d.hi,
-          .residual_scale = d.residual_scale,
-          .residual_zero_point = d.residual_zero_point,
-          .c_inverse = 1.0f / d.c_scale,
-          .c_zero_point = d.c_zero_point,
-          .c_lo = 0,
-          .c_hi = 0};
+                    .activation = d.activation,
+                    .accumulate = d.accumulate,
+                    .residual = d.residual,
+                    .requantize = d.requantize,
+                    .row_scale = d.a_scale_per != Per::group && (dynamic || d.a_scale_per == Per::row),
+                    .a_scale = d.a_scale_per == Per::group ? 1.0f : d.a_scale,
+                    .row_zero_point = dynamic ? d.dynamic == Dynamic::asymmetric : d.a_zero_point_per == Per::row,
+                    .a_zero_point = (dynamic ? 0 : d.a_zero_point) + a_offset(as_if, packed_a),
+                    .offset = bits ? static_cast<std::int32_t>(k) : 0,
+                    .float_sums = grouped,
+                    .slope = d.slope,
+                    .lo = d.lo,
+                    .hi = d.hi,
+                    .residual_scale = d.residual_scale,
+                    .residual_zero_point = d.residual_zero_point,
+                    .c_inverse = 1.0f / d.c_scale,
+                    .c_zero_point = d.c_zero_point,
+                    .c_lo = 0,
+                    .c_hi = 0};
   if (is_8bit(d.c)) set_output_range(&spec);
   return spec;
 }
@@ -142,8 +142,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   p.threshold_stride = d.a_threshold && d.a_threshold_per == Per::column;
   // What lies behind the end of a row meets zeros of B, but where that is bits.
   p.flips = kernel.to_sums.flipped && d.a != g.a && is_8bit(d.a) && !p.row_sums && !p.spec.row_zero_point && !grouped;
-  p.must_pack = (d.a != g.a && !p.flips) || g.row_group > 1 || p.row_sums || grouped || g.running ||
-                (p.ragged && w.type() == Type::b1);
+  p.must_pack =
+      (d.a != g.a && !p.flips) || g.row_group > 1 || p.row_sums || grouped || g.running || (p.ragged && w.type() == Type::b1);
   p.verbose = verbose();
   return {};
 }
@@ -151,7 +151,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
 Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept {
   if (!out) return bad("gemm: null pointer");
   if (!weights.blob()) return bad("gemm: the weights are empty (neither packed nor opened)");
-  if (filter_groups(WeightsAccess::header(weights)) > 1) return bad("gemm: the weights are filters of a convolution with groups");
+  if (filter_groups(WeightsAccess::header(weights)) > 1)
+    return bad("gemm: the weights are filters of a convolution with groups");
   return GemmAccess::plan(desc, weights, out);
 }
 

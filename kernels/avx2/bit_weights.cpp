@@ -22,8 +22,7 @@ struct BitWeights : Dot<Vector256> {
   }
 };
 
-constexpr Kernel rows[] = {
-    bit_weights_kernel<BitWeights, Simd>("gemm_s16b1_6x16x2_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<BitWeights, Simd>("gemm_s16b1_6x16x2_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -4,7 +4,8 @@
 // for broadcasts of A; the products take their places in turn.
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vector.h"
-#include "kernels/common/int4_kernel.h"
+#include "kernels/common/gemm_kernel.h"
+#include "kernels/common/halves.h"
 
 namespace narrow {
 namespace {
@@ -28,7 +29,7 @@ struct Int4 : Vector256 {
   }
 };
 
-constexpr Kernel rows[] = {int4_kernel<Int4, Simd>("gemm_s8u4_4x16x8_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int4, Simd>("gemm_s8u4_4x16x8_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -20,8 +20,7 @@ struct Int8 : Dot<Vector256> {
   }
 };
 
-constexpr Kernel rows[] = {
-    gemm_kernel<Int8, Simd>("gemm_s16s8_6x16x2_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s16s8_6x16x2_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/avx2/simd.h"
+#include "kernels/common/to_real.h"
 #include "kernels/common/unroll.h"
 
 namespace narrow {
@@ -34,15 +36,7 @@ struct Vector256 {
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) {
     return add(sum, _mm256_loadu_si256(reinterpret_cast<const Acc*>(init)));
   }
-  struct ToReal {
-    __m256 scale, bias;
-    NARROW_INLINE ToReal(const float* scales, const float* biases)
-        : scale(_mm256_loadu_ps(scales)), bias(_mm256_loadu_ps(biases)) {}
-    NARROW_INLINE Acc operator()(Acc sum, float row_scale) const {
-      const __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(row_scale));
-      return _mm256_castps_si256(_mm256_fmadd_ps(y, scale, bias));
-    }
-  };
+  using ToReal = Scaling<Simd>;
   static NARROW_INLINE void store(int32_t* p, Acc v) { _mm256_storeu_si256(reinterpret_cast<Acc*>(p), v); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
     const Acc lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

@@ -20,7 +20,7 @@ struct BitWeights : Dot<Vector512> {
 };
 
 constexpr Kernel rows[] = {
-    bit_weights_kernel<BitWeights, Simd>("gemm_s16b1_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
+    gemm_kernel<BitWeights, Simd>("gemm_s16b1_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

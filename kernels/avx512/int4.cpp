@@ -4,7 +4,8 @@
 // ones, 2 for broadcasts of A, 2 for products.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vector.h"
-#include "kernels/common/int4_kernel.h"
+#include "kernels/common/gemm_kernel.h"
+#include "kernels/common/halves.h"
 
 namespace narrow {
 namespace {
@@ -28,7 +29,7 @@ struct Int4 : Vector512 {
   }
 };
 
-constexpr Kernel rows[] = {int4_kernel<Int4, Simd>("gemm_s8u4_9x32x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int4, Simd>("gemm_s8u4_9x32x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

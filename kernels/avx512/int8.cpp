@@ -20,8 +20,7 @@ struct Int8 : Dot<Vector512> {
   }
 };
 
-constexpr Kernel rows[] = {
-    gemm_kernel<Int8, Simd>("gemm_s16s8_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s16s8_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/avx512/simd.h"
+#include "kernels/common/to_real.h"
 #include "kernels/common/unroll.h"
 #include "src/kernel.h"
 
@@ -40,15 +42,7 @@ struct Vector512 {
   static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm512_add_epi32(a, b); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, _mm512_loadu_si512(init)); }
-  struct ToReal {
-    __m512 scale, bias;
-    NARROW_INLINE ToReal(const float* scales, const float* biases)
-        : scale(_mm512_loadu_ps(scales)), bias(_mm512_loadu_ps(biases)) {}
-    NARROW_INLINE Acc operator()(Acc sum, float row_scale) const {
-      const __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(row_scale));
-      return _mm512_castps_si512(_mm512_fmadd_ps(y, scale, bias));
-    }
-  };
+  using ToReal = Scaling<Simd>;
   /// For int8, whose outputs are bytes often enough to be worth the code.
   struct ToRealOrBytes : ToReal {
     using ToReal::ToReal;

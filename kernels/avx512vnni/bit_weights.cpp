@@ -27,7 +27,7 @@ struct BitWeights : Vector512 {
 };
 
 constexpr Kernel rows[] = {
-    bit_weights_kernel<BitWeights, Simd>("gemm_u8b1_6x64x4_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue)};
+    gemm_kernel<BitWeights, Simd>("gemm_u8b1_6x64x4_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

@@ -4,7 +4,8 @@
 // A step of 48 dots takes 24 cycles on two ports, 26 loads of the 48 that two load ports could do, and 6 operations elsewhere.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vector.h"
-#include "kernels/common/int4_kernel.h"
+#include "kernels/common/gemm_kernel.h"
+#include "kernels/common/halves.h"
 
 namespace narrow {
 namespace {
@@ -32,7 +33,7 @@ struct Int4 : Vector512 {
 };
 
 constexpr Kernel rows[] = {
-    int4_kernel<Int4, Simd>("gemm_s8u4_12x32x8_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue)};
+    gemm_kernel<Int4, Simd>("gemm_s8u4_12x32x8_avx512vnni", Tier::avx512vnni, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 

@@ -23,7 +23,7 @@ struct BitWeights : Dot {
 };
 
 constexpr Kernel rows[] = {
-    bit_weights_kernel<BitWeights, Simd>("gemm_u8b1_4x24x4_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
+    gemm_kernel<BitWeights, Simd>("gemm_u8b1_4x24x4_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -2,7 +2,8 @@
 // a row. Registers of the 4x16 tile: ymm0-7 sums, 4 for the halves of the panels' step, 1 for the mask, 2 for broadcasts of A.
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vector.h"
-#include "kernels/common/int4_kernel.h"
+#include "kernels/common/gemm_kernel.h"
+#include "kernels/common/halves.h"
 
 namespace narrow {
 namespace {
@@ -29,7 +30,7 @@ struct Int4 : Vector256 {
   }
 };
 
-constexpr Kernel rows[] = {int4_kernel<Int4, Simd>("gemm_s8u4_4x16x8_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int4, Simd>("gemm_s8u4_4x16x8_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -16,8 +16,7 @@ struct Int8 : Dot {
   static NARROW_INLINE A flip(A a) { return _mm256_xor_si256(a, _mm256_set1_epi8(-128)); }
 };
 
-constexpr Kernel rows[] = {
-    gemm_kernel<Int8, Simd>("gemm_u8s8_4x24x4_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_u8s8_4x24x4_avxvnni", Tier::avxvnni, avx2_prepare, avx2_epilogue)};
 
 }  // namespace
 

@@ -16,12 +16,15 @@ struct Flipped : Isa {
   static NARROW_INLINE typename Isa::A load_a(const char* p) { return Isa::flip(Isa::load_a(p)); }
 };
 
+/// The weights are int8, or as few bits as Isa::geometry says.
 template <class Isa, class Simd>
 constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
                              decltype(Kernel::epilogue) epilogue, uint16_t layout = 1) {
   Kernel kernel = {.name = name,
                    .tier = tier,
-                   .b = Type::s8,
+                   .b = Isa::geometry.b_bits == 1   ? Type::b1
+                        : Isa::geometry.b_bits == 4 ? Type::u4
+                                                    : Type::s8,
                    .sums = Sums::integers,
                    .needs = Feature::none,
                    .layout = layout,
@@ -30,33 +33,21 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
                    .to_reals = {.plain = tiles_to_reals<Isa>()},
                    .reals_to_bytes = to_bytes<Isa>,
                    .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
-                   .pack_b = pack_b<Isa>,
+                   .pack_b = nullptr,  // nibbles are laid out in portable code
                    .prepare = prepare,
                    .epilogue = epilogue};
+  if constexpr (Isa::geometry.b_bits == 8) {
+    kernel.pack_b = pack_b<Isa>;
+  } else if constexpr (Isa::geometry.b_bits == 1) {
+    kernel.pack_b = pack_bit_weights<Isa>;
+    kernel.to_sums.indirect = tiles<Isa, true>.run;
+    kernel.to_reals.indirect = tiles_to_reals<Isa, true>();
+  }
   if constexpr (requires(typename Isa::A a) { Isa::flip(a); }) {
     kernel.to_sums.flipped = tiles<Flipped<Isa>>.run;
     kernel.to_reals.flipped = tiles_to_reals<Flipped<Isa>>();
   }
   return kernel;
-}
-
-/// The same for weights of bits.
-template <class Isa, class Simd>
-constexpr Kernel bit_weights_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
-                                    decltype(Kernel::epilogue) epilogue) {
-  return {.name = name,
-          .tier = tier,
-          .b = Type::b1,
-          .sums = Sums::integers,
-          .needs = Feature::none,
-          .layout = 1,
-          .geometry = Isa::geometry,
-          .to_sums = {.plain = tiles<Isa>.run, .indirect = tiles<Isa, true>.run},
-          .to_reals = {.plain = tiles_to_reals<Isa>(), .indirect = tiles_to_reals<Isa, true>()},
-          .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
-          .pack_b = pack_bit_weights<Isa>,
-          .prepare = prepare,
-          .epilogue = epilogue};
 }
 
 }  // namespace

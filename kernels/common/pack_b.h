@@ -67,13 +67,13 @@ NARROW_INLINE void interleave(Bytes<width> (&row)[rows]) {
   auto round = [&](auto spread) NARROW_LAMBDA {
     if constexpr (spread < rows) {
       Bytes<width> next[rows];
-      unroll<rows / 2>([&](auto p) NARROW_LAMBDA {
+      unroll<rows / 2>([&]<int p>() NARROW_LAMBDA {
         constexpr int block = p / spread, within = p % spread;
         const Bytes<width> a = row[block * 2 * spread + within], b = row[block * 2 * spread + spread + within];
         next[block * 2 * spread + 2 * within] = zip<width, lane, spread * unit, 0>(a, b);
         next[block * 2 * spread + 2 * within + 1] = zip<width, lane, spread * unit, 1>(a, b);
       });
-      unroll<rows>([&](auto i) NARROW_LAMBDA { row[i] = next[i]; });
+      unroll<rows>([&]<int i>() NARROW_LAMBDA { row[i] = next[i]; });
     }
   };
   round(std::integral_constant<int, 1>{});
@@ -88,13 +88,13 @@ template <int nr, int kr, int width>
 NARROW_INLINE void pack_step(const int8_t* src, ptrdiff_t stride, int8_t* dst, ptrdiff_t panel_stride) {
   constexpr int step_bytes = nr * kr, piece = step_bytes < width ? step_bytes : width;
   Bytes<width> row[kr];
-  unroll<kr>([&](auto i) NARROW_LAMBDA {
+  unroll<kr>([&]<int i>() NARROW_LAMBDA {
     memcpy(&row[i], src + i * stride, width);
     __builtin_prefetch(src + (i + 2 * kr) * stride);
   });
   interleave<16, 1, width>(row);
   if constexpr (width > 16) interleave<width, 16, width>(row);
-  unroll<kr * width / piece>([&](auto i) NARROW_LAMBDA {
+  unroll<kr * width / piece>([&]<int i>() NARROW_LAMBDA {
     constexpr int at = i * piece;
     memcpy(dst + at / step_bytes * panel_stride + at % step_bytes,
            reinterpret_cast<const int8_t*>(&row[at / width]) + at % width, piece);
@@ -134,16 +134,16 @@ void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
     if constexpr ((line & (line - 1)) == 0 && line % kr == 0 && nr % (line / kr) == 0) {
       constexpr int together = line / kr;  // columns, and steps
       for (; s + together <= steps; s += together)
-        unroll<nr / together>([&](auto c) NARROW_LAMBDA {
+        unroll<nr / together>([&]<int c>() NARROW_LAMBDA {
           const int8_t* from = src + (p * nr + c * together) * args.stride + s * kr;
           int8_t* to = dst + p * args.dst_stride + s * step_bytes + c * line;
           Bytes<line> row[together];
-          unroll<together>([&](auto i) NARROW_LAMBDA {
+          unroll<together>([&]<int i>() NARROW_LAMBDA {
             memcpy(&row[i], from + i * args.stride, line);
             __builtin_prefetch(from + (i + nr) * args.stride);
           });
           interleave<line, kr, line>(row);
-          unroll<together>([&](auto i) NARROW_LAMBDA { memcpy(to + i * step_bytes, &row[i], line); });
+          unroll<together>([&]<int i>() NARROW_LAMBDA { memcpy(to + i * step_bytes, &row[i], line); });
         });
     }
     for (; s < steps; ++s) one_by_one(p, s);

@@ -75,7 +75,9 @@ NARROW_INLINE void multiply(typename Isa::Acc& acc, typename Isa::A a, typename 
 
 /// Only where an accumulator is one row's columns of a whole panel.
 template <class Isa>
-constexpr bool to_bytes = requires { &Isa::ToReal::store_bytes; };
+constexpr bool to_bytes = requires {
+  &Isa::ToReal::store_bytes;
+};
 
 template <class Isa, int rows, int panels, bool indirect = false, bool reals = false>
 void tile(const TileArgs& args) {
@@ -89,19 +91,17 @@ void tile(const TileArgs& args) {
 
   // Whether the first k-step sets the sums. Not where rows are few, and B comes from afar: as measured on Zen 5, it is then
   // read at half the pace. Nor where k is long, and there is little to gain.
-  constexpr bool may_set = unrolled == 1 && rows > streaming_rows && requires(typename Isa::Acc x, typename Isa::A a,
-                                                                              typename Isa::B b) { Isa::first(x, a, b); };
+  constexpr bool may_set =
+      unrolled == 1 && rows > streaming_rows && requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) {
+    Isa::first(x, a, b);
+  };
   constexpr ptrdiff_t most_steps = 64;
   const bool sets = may_set && args.steps > 0 && args.steps <= most_steps;
 
   typename Isa::Acc acc[phases][groups][panels][vectors];
   if (!sets) {
-    unroll<panels>([&](auto p) NARROW_LAMBDA {
-      unroll<vectors>([&](auto v) NARROW_LAMBDA {
-        unroll<groups>([&](auto r)
-                           NARROW_LAMBDA { unroll<phases>([&](auto h) NARROW_LAMBDA { acc[h][r][p][v] = Isa::zero(); }); });
-      });
-    });
+    unroll<panels, vectors, phases * groups>([&]<int p, int v, int i>()
+                                                 NARROW_LAMBDA { acc[i % phases][i / phases][p][v] = Isa::zero(); });
   }
 
   const char* a = static_cast<const char*>(args.a);
@@ -112,37 +112,33 @@ void tile(const TileArgs& args) {
   // Where row r is read: in a matrix, or at a common offset from a pointer of its own.
   const char* pixel[groups] = {};
   ptrdiff_t at = 0;
-  if constexpr (indirect) unroll<groups>([&](auto r) NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
+  if constexpr (indirect) unroll<groups>([&]<int r>() NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
 
   auto advance = [&](auto turn) NARROW_LAMBDA {
-    unroll<turn.steps / Isa::a_steps>([&](auto g) NARROW_LAMBDA {
+    unroll<turn.steps / Isa::a_steps>([&]<int g>() NARROW_LAMBDA {
       typename Isa::A held[groups];  // only where one load of A covers several steps
       if constexpr (Isa::a_steps > 1)
-        unroll<groups>([&](auto r) NARROW_LAMBDA {
+        unroll<groups>([&]<int r>() NARROW_LAMBDA {
           held[r] = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + g * Isa::a_steps * Isa::a_bytes);
         });
-      unroll<Isa::a_steps>([&](auto s) NARROW_LAMBDA {
+      unroll<Isa::a_steps>([&]<int s>() NARROW_LAMBDA {
         constexpr int step = g * Isa::a_steps + s;
         typename Isa::B bv[panels][vectors];
-        unroll<panels>([&](auto p) NARROW_LAMBDA {
-          unroll<vectors>([&](auto v) NARROW_LAMBDA {
-            bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
-          });
+        unroll<panels, vectors>([&]<int p, int v>() NARROW_LAMBDA {
+          bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
         });
         if constexpr (turn.prefetch) {
-          unroll<panels>([&](auto p) NARROW_LAMBDA { __builtin_prefetch(next + p * b_stride, 0, 2); });
+          unroll<panels>([&]<int p>() NARROW_LAMBDA { __builtin_prefetch(next + p * b_stride, 0, 2); });
           next += next_step;
         }
-        unroll<groups>([&](auto r) NARROW_LAMBDA {
+        unroll<groups>([&]<int r>() NARROW_LAMBDA {
           typename Isa::A av;
           if constexpr (Isa::a_steps > 1)
             av = held[r];
           else
             av = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + step * Isa::a_bytes);
-          unroll<panels>([&](auto p) NARROW_LAMBDA {
-            unroll<vectors>([&](auto v)
-                                NARROW_LAMBDA { multiply<Isa, s, turn.first>(acc[step % phases][r][p][v], av, bv[p][v]); });
-          });
+          unroll<panels, vectors>(
+              [&]<int p, int v>() NARROW_LAMBDA { multiply<Isa, s, turn.first>(acc[step % phases][r][p][v], av, bv[p][v]); });
         });
       });
     });
@@ -181,13 +177,11 @@ void tile(const TileArgs& args) {
       for (; steps > 0; steps -= Isa::a_steps) advance(Turn<Isa::a_steps, false>{});
   }
 
-  unroll<groups>([&](auto r) NARROW_LAMBDA {
-    unroll<panels>([&](auto p) NARROW_LAMBDA {
-      unroll<vectors>([&](auto v) NARROW_LAMBDA {
-        unroll<phases - 1>([&](auto h) NARROW_LAMBDA { acc[0][r][p][v] = Isa::add(acc[0][r][p][v], acc[h + 1][r][p][v]); });
-      });
+  if constexpr (phases > 1)
+    unroll<groups * panels, vectors, phases - 1>([&]<int i, int v, int h>() NARROW_LAMBDA {
+      auto& sum = acc[0][i / panels][i % panels][v];
+      sum = Isa::add(sum, acc[h + 1][i / panels][i % panels][v]);
     });
-  });
 
   // Copies, because for all the compiler knows a store to C could change the arguments.
   const ptrdiff_t c_stride = args.c_stride, init_stride = args.init_stride;
@@ -196,16 +190,16 @@ void tile(const TileArgs& args) {
   const int cols = args.cols;
   const bool whole = cols == panels * nr;
   const int32_t* of_row[rows];  // as above
-  unroll<rows>([&](auto r) NARROW_LAMBDA {
+  unroll<rows>([&]<int r>() NARROW_LAMBDA {
     of_row[r] = indirect ? static_cast<const WindowRow*>(args.a)[r].init + args.first_column : init + r * init_stride;
   });
   if constexpr (requires { Isa::at_least(acc[0][0][0][0], init); }) {
     static_assert(vectors == 1 && row_group == 1 && nr % 8 == 0);
     const uint64_t turned = args.turned;
     char* bits = reinterpret_cast<char*>(c);
-    unroll<rows>([&](auto r) NARROW_LAMBDA {
+    unroll<rows>([&]<int r>() NARROW_LAMBDA {
       uint64_t word = turned;
-      unroll<panels>([&](auto p) NARROW_LAMBDA {
+      unroll<panels>([&]<int p>() NARROW_LAMBDA {
         word ^= static_cast<uint64_t>(Isa::at_least(acc[0][r][p][0], (indirect ? of_row[r] : init) + p * nr)) << p * nr;
       });
       memcpy(bits + r * c_stride, &word, panels * nr / 8);
@@ -217,10 +211,10 @@ void tile(const TileArgs& args) {
     if constexpr (to_bytes<Isa>) {
       if (by.bytes) {
         char* const bytes = reinterpret_cast<char*>(c);
-        unroll<panels>([&](auto p) NARROW_LAMBDA {
+        unroll<panels>([&]<int p>() NARROW_LAMBDA {
           constexpr int first = p * nr;
           const typename Isa::ToReal to_real(by.scale + first, by.bias + first);
-          unroll<rows>([&](auto r) NARROW_LAMBDA {
+          unroll<rows>([&]<int r>() NARROW_LAMBDA {
             to_real.store_bytes(bytes + r * c_stride + first,
                                 Isa::finish(acc[0][r][p][0], (indirect ? of_row[r] : init) + first), by,
                                 p < panels - 1 ? nr : cols - first);
@@ -229,47 +223,43 @@ void tile(const TileArgs& args) {
         return;
       }
     }
-    unroll<panels>([&](auto p) NARROW_LAMBDA {
-      unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
-        constexpr int first = p * nr + v * Isa::lanes;
-        const typename Isa::ToReal to_real(by.scale + first, by.bias + first);
-        unroll<rows>([&](auto r) NARROW_LAMBDA {
-          typename Isa::Acc sum;
-          if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
-            sum = acc[0][r][p][v];
-          else
-            sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
-          const auto x = to_real(Isa::finish(sum, (indirect ? of_row[r] : init) + first), by.row_scale[r * by.row_scale_step]);
-          if (p < panels - 1 || whole || cols >= first + Isa::lanes)
-            Isa::store(c + r * c_stride + first, x);
-          else if (cols > first)
-            Isa::store_partial(c + r * c_stride + first, x, cols - first);
-        });
+    unroll<panels, nr / Isa::lanes>([&]<int p, int v>() NARROW_LAMBDA {
+      constexpr int first = p * nr + v * Isa::lanes;
+      const typename Isa::ToReal to_real(by.scale + first, by.bias + first);
+      unroll<rows>([&]<int r>() NARROW_LAMBDA {
+        typename Isa::Acc sum;
+        if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
+          sum = acc[0][r][p][v];
+        else
+          sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
+        const auto x = to_real(Isa::finish(sum, (indirect ? of_row[r] : init) + first), by.row_scale[r * by.row_scale_step]);
+        if (p < panels - 1 || whole || cols >= first + Isa::lanes)
+          Isa::store(c + r * c_stride + first, x);
+        else if (cols > first)
+          Isa::store_partial(c + r * c_stride + first, x, cols - first);
       });
     });
     return;
   }
   auto write = [&](auto add) NARROW_LAMBDA {
-    unroll<rows>([&](auto r) NARROW_LAMBDA {
-      unroll<panels>([&](auto p) NARROW_LAMBDA {
-        unroll<nr / Isa::lanes>([&](auto v) NARROW_LAMBDA {
-          constexpr int first = p * nr + v * Isa::lanes;
-          typename Isa::Acc sum;
-          if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
-            sum = acc[0][r][p][v];
-          else
-            sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
-          auto store = [&](auto x) NARROW_LAMBDA {
-            if (p < panels - 1 || whole || cols >= first + Isa::lanes)
-              Isa::store(c + first, x);
-            else if (cols > first)
-              Isa::store_partial(c + first, x, cols - first);
-          };
-          if constexpr (add)
-            store(Isa::finish(sum, of_row[r] + first));
-          else
-            store(sum);
-        });
+    unroll<rows>([&]<int r>() NARROW_LAMBDA {
+      unroll<panels, nr / Isa::lanes>([&]<int p, int v>() NARROW_LAMBDA {
+        constexpr int first = p * nr + v * Isa::lanes;
+        typename Isa::Acc sum;
+        if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
+          sum = acc[0][r][p][v];
+        else
+          sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
+        auto store = [&](auto x) NARROW_LAMBDA {
+          if (p < panels - 1 || whole || cols >= first + Isa::lanes)
+            Isa::store(c + first, x);
+          else if (cols > first)
+            Isa::store_partial(c + first, x, cols - first);
+        };
+        if constexpr (add)
+          store(Isa::finish(sum, of_row[r] + first));
+        else
+          store(sum);
       });
       c += c_stride;
     });
@@ -286,8 +276,7 @@ struct ForRows {
   using T = Isa;
 };
 template <class Isa, int rows>
-  requires(rows == 1 && requires { typename Isa::One; })
-struct ForRows<Isa, rows> {
+requires(rows == 1 && requires { typename Isa::One; }) struct ForRows<Isa, rows> {
   using T = typename Isa::One;
 };
 
@@ -297,11 +286,9 @@ struct Tiles {
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr Tiles() {
-    unroll<max_tile_panels>([&](auto p) {
-      unroll<max_tile_rows>([&](auto r) {
-        if constexpr (r < Isa::geometry.max_rows[p])
-          run[p][r] = tile<typename ForRows<Isa, r + 1>::T, r + 1, p + 1, indirect, reals>;
-      });
+    unroll<max_tile_panels, max_tile_rows>([&]<int p, int r>() {
+      if constexpr (r < Isa::geometry.max_rows[p])
+        run[p][r] = tile<typename ForRows<Isa, r + 1>::T, r + 1, p + 1, indirect, reals>;
     });
   }
 };

@@ -26,7 +26,7 @@ struct BitWeights : Scalar<uint8_t, Type::u8, 8, 4, 4, 2> {
 };
 
 constexpr Kernel rows[] = {
-    bit_weights_kernel<BitWeights, Simd>("gemm_u8b1_4x16x4_generic", Tier::generic, generic_prepare, generic_epilogue)};
+    gemm_kernel<BitWeights, Simd>("gemm_u8b1_4x16x4_generic", Tier::generic, generic_prepare, generic_epilogue)};
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // Weights of 4 bits in plain C++: the definition of every result. The second row is never dispatched to, see int8.cpp.
-#include "kernels/common/int4_kernel.h"
+#include "kernels/common/gemm_kernel.h"
 #include "kernels/generic/scalar.h"
 #include "kernels/generic/simd.h"
 
@@ -28,9 +28,9 @@ struct Nibbles : Scalar<AType, a_type, nr_, kr_, mr_, panels_, kr_, 4> {
 };
 
 constexpr Kernel rows[] = {
-    int4_kernel<Nibbles<int8_t, Type::s8, 8, 8, 4, 2>, Simd>("gemm_s8u4_4x16x8_generic", Tier::generic, generic_prepare,
+    gemm_kernel<Nibbles<int8_t, Type::s8, 8, 8, 4, 2>, Simd>("gemm_s8u4_4x16x8_generic", Tier::generic, generic_prepare,
                                                              generic_epilogue),
-    int4_kernel<Nibbles<uint8_t, Type::u8, 4, 2, 3, 1>, Simd>("gemm_u8u4_3x4x2_generic", Tier::generic, generic_prepare,
+    gemm_kernel<Nibbles<uint8_t, Type::u8, 4, 2, 3, 1>, Simd>("gemm_u8u4_3x4x2_generic", Tier::generic, generic_prepare,
                                                               generic_epilogue, 2),
 };
 

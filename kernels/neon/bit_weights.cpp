@@ -19,8 +19,7 @@ struct BitWeights : Dot {
   }
 };
 
-constexpr Kernel rows[] = {
-    bit_weights_kernel<BitWeights, Simd>("gemm_s8b1_2x8x16_neon", Tier::neon, neon_prepare, neon_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<BitWeights, Simd>("gemm_s8b1_2x8x16_neon", Tier::neon, neon_prepare, neon_epilogue)};
 
 }  // namespace
 

@@ -2,7 +2,8 @@
 // 15 * 128 = 1920 in magnitude; those of both halves of a step are added in 16 bits, and SADALP adds their pairs to int32. An
 // accumulator is two columns, each with two sums, added up at the end. Registers of the 4x8 tile: 16 sums, 4 and 2 for a step
 // of B and what it comes from, 2 for broadcasts of A, the rest for products.
-#include "kernels/common/int4_kernel.h"
+#include "kernels/common/gemm_kernel.h"
+#include "kernels/common/halves.h"
 #include "kernels/neon/simd.h"
 #include "kernels/neon/vector.h"
 
@@ -41,7 +42,7 @@ struct Int4 : Vector128 {
   }
 };
 
-constexpr Kernel rows[] = {int4_kernel<Int4, Simd>("gemm_s8u4_4x8x8_neon", Tier::neon, neon_prepare, neon_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int4, Simd>("gemm_s8u4_4x8x8_neon", Tier::neon, neon_prepare, neon_epilogue)};
 
 }  // namespace
 

@@ -21,8 +21,7 @@ struct Int8 : Dot {
   }
 };
 
-constexpr Kernel rows[] = {
-    gemm_kernel<Int8, Simd>("gemm_s8s8_4x4x16_neon", Tier::neon, neon_prepare, neon_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int8, Simd>("gemm_s8s8_4x4x16_neon", Tier::neon, neon_prepare, neon_epilogue)};
 
 }  // namespace
 

@@ -4,7 +4,9 @@
 #include <arm_neon.h>
 #include <stdint.h>
 
+#include "kernels/common/to_real.h"
 #include "kernels/common/unroll.h"
+#include "kernels/neon/simd.h"
 
 namespace narrow {
 namespace {
@@ -23,20 +25,14 @@ struct Vector128 {
   using B = int8x16_t;
   static constexpr int lanes = 4;
   static constexpr bool prefetches = false;  // a tenth of a loop, for a gain that nobody has measured
-  static constexpr int in_flight = 12;  // four pipes, latency 3 (neoverse-v2)
+  static constexpr int in_flight = 12;       // four pipes, latency 3 (neoverse-v2)
 
   static NARROW_INLINE A load_a(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
   static NARROW_INLINE B load_b(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
   static NARROW_INLINE Acc zero() { return vdupq_n_s32(0); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return vaddq_s32(a, b); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, vld1q_s32(init)); }
-  struct ToReal {
-    float32x4_t scale, bias;
-    NARROW_INLINE ToReal(const float* scales, const float* biases) : scale(vld1q_f32(scales)), bias(vld1q_f32(biases)) {}
-    NARROW_INLINE Acc operator()(Acc sum, float row_scale) const {
-      return vreinterpretq_s32_f32(vfmaq_f32(bias, vmulq_n_f32(vcvtq_f32_s32(sum), row_scale), scale));
-    }
-  };
+  using ToReal = Scaling<Simd>;
   static NARROW_INLINE void store(int32_t* p, Acc v) { vst1q_s32(p, v); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
     if (count & 2) {

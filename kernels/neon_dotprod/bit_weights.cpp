@@ -15,7 +15,7 @@ struct BitWeights : Dot {
 };
 
 constexpr Kernel rows[] = {
-    bit_weights_kernel<BitWeights, Simd>("gemm_s8b1_5x16x4_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue)};
+    gemm_kernel<BitWeights, Simd>("gemm_s8b1_5x16x4_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue)};
 
 }  // namespace
 

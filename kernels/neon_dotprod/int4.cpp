@@ -1,7 +1,8 @@
 // Weights of 4 bits on Arm with the dot product instructions: SDOT multiplies four nibbles of each of 4 columns, which as s8
 // are what they are, by four s8 of a row. One load of a row serves two steps, each half of which takes its quarter of the
 // register. Registers of the 5x16 tile: 20 sums, 5 rows of A, 2 or more for the halves of a panel's step.
-#include "kernels/common/int4_kernel.h"
+#include "kernels/common/gemm_kernel.h"
+#include "kernels/common/halves.h"
 #include "kernels/neon/simd.h"
 #include "kernels/neon/vector.h"
 
@@ -26,7 +27,7 @@ struct Int4 : Vector128 {
 };
 
 constexpr Kernel rows[] = {
-    int4_kernel<Int4, Simd>("gemm_s8u4_5x16x8_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue)};
+    gemm_kernel<Int4, Simd>("gemm_s8u4_5x16x8_neon_dotprod", Tier::neon_dotprod, neon_prepare, neon_epilogue)};
 
 }  // namespace
 
