@@ -1,6 +1,6 @@
 // int4: f32 A quantized row by row on the way in, 4-bit B with an f16 scale for each group of k, f32 C; beside narrow's int8,
-// and oneDNN in u8 x s8 (without the quantization) and in f32. Also 4-bit B in whole columns times A of 4 and 8 bits, to s32,
-// beside int8 to s32.
+// and oneDNN in u8 x s8 (without the quantization), in f32 and, where it is new enough, in f32 x s4. Also 4-bit B in whole
+// columns times A of 4 and 8 bits, to s32, beside int8 to s32.
 #include "int8_data.h"
 #include "machine_limits.h"
 #include "onednn.h"
@@ -81,6 +81,7 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
                             data.b.data());
   const onednn::Matmul fp32(narrow::Type::f32, narrow::Type::f32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
                             data.b.data());
+  const onednn::NibbleMatmul int4(data.m, data.n, data.k, data.group);
   const Peak peak = int8_peak(settings.tier, parallel);
 
   Row row;
@@ -94,7 +95,7 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   row.onednn_impl = int8.implementation();
   row.fp32_impl = fp32.implementation();
 
-  Series narrow8, one_stream, four_streams, integers8, integers48, integers4;
+  Series narrow8, onednn4, one_stream, four_streams, integers8, integers48, integers4;
   std::vector<Entrant> entrants = {
       {product.contender(), &row.narrow}, {peak.loop, &row.peak}, {product8.contender(), &narrow8}};
   const bool also_columns = data.group == 32 && data.k % 2 == 0;  // once for a shape
@@ -105,6 +106,7 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   }
   if (int8.runnable()) entrants.push_back({int8.contender(), &row.onednn});
   if (fp32.runnable()) entrants.push_back({fp32.contender(), &row.fp32});
+  if (int4.runnable()) entrants.push_back({int4.contender(), &onednn4});
   if (data.m <= most_gemv_rows) {
     const void* blob = weights.view().blob();  // the very bytes that the product reads
     entrants.push_back({read_one_stream(settings.tier, blob, weights.view().bytes(), parallel), &one_stream});
@@ -130,6 +132,13 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   beside_int8.base = narrow8;
   beside_int8.base_name = "narrow int8";
   std::vector<Row> rows = {row, beside_int8};
+  if (!onednn4.empty()) {
+    Row beside_onednn = beside_int8;
+    beside_onednn.variant = "int4 beside oneDNN's s4, f32 -> f32";
+    beside_onednn.base = onednn4;
+    beside_onednn.base_name = "oneDNN s4 (" + int4.implementation() + ")";
+    rows.push_back(beside_onednn);
+  }
   if (also_columns) {
     Row whole = beside_int8;
     whole.base = integers8;

@@ -11,6 +11,8 @@
 #include "buffer.h"
 #include "row.h"
 
+#define NARROW_ONEDNN_HAS_S4 (DNNL_VERSION_MAJOR > 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR >= 5))
+
 namespace bench::onednn {
 namespace {
 
@@ -85,7 +87,7 @@ struct Primitive::State {
   dnnl::stream stream{engine};
   dnnl::primitive primitive;
   std::unordered_map<int, dnnl::memory> arguments;
-  Buffer a, b, c;
+  Buffer a, b, c, scales;
   std::string implementation;
   double macs = 0;
   bool runnable = false;
@@ -153,6 +155,32 @@ Matmul::Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, s
   } catch (const dnnl::error& error) {
     s.implementation = std::string("none: ") + error.what();
   }
+}
+
+NibbleMatmul::NibbleMatmul(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t group)
+    : Primitive(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k)) {
+#if NARROW_ONEDNN_HAS_S4
+  using tag = dnnl::memory::format_tag;
+  using type = dnnl::memory::data_type;
+  State& s = *state_;
+  try {
+    dnnl::primitive_attr attributes;
+    attributes.set_fpmath_mode(dnnl::fpmath_mode::any, true);  // as fast as it can
+    attributes.set_scales(DNNL_ARG_WEIGHTS, (1 << 0) + (1 << 1), {group, 1}, type::f32);
+    const dnnl::matmul::primitive_desc described(s.engine, {{m, k}, type::f32, tag::ab}, {{k, n}, type::s4, tag::any},
+                                                 {{m, n}, type::f32, tag::ab}, attributes);
+    if (!s.begin(described)) return;
+    s.arguments.emplace(DNNL_ARG_SRC, s.ones(described.src_desc(), true, &s.a));
+    s.arguments.emplace(DNNL_ARG_WEIGHTS, s.ones(described.weights_desc(), false, &s.b));
+    s.arguments.emplace(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, s.ones({{k / group, n}, type::f32, tag::ab}, true, &s.scales));
+    s.runnable = true;
+  } catch (const dnnl::error& error) {
+    s.implementation = std::string("none: ") + error.what();
+  }
+#else
+  (void)group;
+  state_->implementation = "none: oneDNN before 3.5";
+#endif
 }
 
 Convolution::Convolution(narrow::Type a, const ConvSizes& d) : Primitive(d.macs()) {

@@ -45,6 +45,14 @@ class Matmul : public Primitive {
          const void* b_data);
 };
 
+/// C[m,n] = A[m,k] B[k,n] in f32 with B in nibbles, each `group` of k of a column with its scale, which oneDNN decompresses as
+/// it goes. It can from version 3.5 on, where groups are whole. On operands of no matter what values (none slows it down), as
+/// it has no conversion of nibbles into the layout that it prefers.
+class NibbleMatmul : public Primitive {
+ public:
+  NibbleMatmul(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t group);
+};
+
 /// The sizes of a convolution, square in padding and stride.
 struct ConvSizes {
   std::int64_t n, h, w, c, k, r, s, stride, pad;

@@ -45,6 +45,47 @@ std::string onednn_matmul(const std::vector<A>& a, const std::vector<B>& b, std:
   return pd.impl_info_str();
 }
 
+/// The same in f32 with B in nibbles (u4 [n,k], k even) and f32 scales and zero points for groups of k, as [k/group,n]; where
+/// this version can.
+bool onednn_int4_matmul(const std::vector<float>& a, const std::vector<std::uint8_t>& b, const std::vector<float>& scales,
+                        const std::vector<std::uint8_t>& zero_points, std::int64_t group, std::vector<float>& c, std::int64_t m,
+                        std::int64_t n, std::int64_t k) {
+#if DNNL_VERSION_MAJOR > 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR >= 5)
+  using Data = memory::data_type;
+  using Tag = memory::format_tag;
+  const memory::desc a_md({m, k}, Data::f32, Tag::ab), b_md({k, n}, Data::u4, Tag::ba), c_md({m, n}, Data::f32, Tag::ab);
+  const memory::desc scale_md({k / group, n}, Data::f32, Tag::ab), zero_point_md({k / group, n}, Data::u8, Tag::ab);
+  constexpr int by_group_and_column = (1 << 0) + (1 << 1);
+  dnnl::primitive_attr attributes;
+  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict, true);
+  attributes.set_scales(DNNL_ARG_WEIGHTS, by_group_and_column, {group, 1}, Data::f32);
+  attributes.set_zero_points(DNNL_ARG_WEIGHTS, by_group_and_column, {group, 1}, Data::u8);
+  const dnnl::matmul::primitive_desc pd(engine(), a_md, b_md, c_md, attributes);
+  dnnl::stream stream(engine());
+  dnnl::matmul(pd).execute(
+      stream, {{DNNL_ARG_SRC, memory(a_md, engine(), const_cast<float*>(a.data()))},
+               {DNNL_ARG_WEIGHTS, memory(b_md, engine(), const_cast<std::uint8_t*>(b.data()))},
+               {DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, memory(scale_md, engine(), const_cast<float*>(scales.data()))},
+               {DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_WEIGHTS,
+                memory(zero_point_md, engine(), const_cast<std::uint8_t*>(zero_points.data()))},
+               {DNNL_ARG_DST, memory(c_md, engine(), c.data())}});
+  stream.wait();
+  return true;
+#else
+  (void)a, (void)b, (void)scales, (void)zero_points, (void)group, (void)c, (void)m, (void)n, (void)k;
+  return false;
+#endif
+}
+
+/// By groups as narrow takes them, [n,k/group], -> as oneDNN does.
+template <class T>
+std::vector<T> transposed(const std::vector<T>& from, std::int64_t rows, std::int64_t columns) {
+  std::vector<T> to(from.size());
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+  return to;
+}
+
 template <class A, class C>
 std::vector<C> narrow_matmul(Tier tier, const std::vector<A>& a, const std::vector<std::int8_t>& b, std::int64_t m, std::int64_t n,
                              std::int64_t k) {
@@ -121,7 +162,8 @@ TEST(OneDnn, S8S8ToS32) { compare_all<std::int8_t, std::int32_t>(); }
 TEST(OneDnn, U8S8ToF32) { compare_all<std::uint8_t, float>(); }
 TEST(OneDnn, S8S8ToF32) { compare_all<std::int8_t, float>(); }
 
-/// Weights of 4 bits with groups, decompressed, in oneDNN's f32 product: as close as the order of its sums lets it come.
+/// Weights of 4 bits with groups, decompressed, in oneDNN's f32 product, and, where it has such, in its product with u4: as
+/// close as the order of its sums lets them come.
 TEST(OneDnn, Int4AsF32) {
   for (const auto& [m, n, k] : shapes)
     for (std::int64_t group : {0, 32, 128}) {
@@ -179,8 +221,15 @@ TEST(OneDnn, Int4AsF32) {
       args.c = c.data();
       args.c_stride = n;
       ASSERT_TRUE(plan.run(args).ok());
-      for (std::size_t i = 0; i < c.size(); ++i)
-        ASSERT_NEAR(c[i], reference[i], magnitude[i] * static_cast<float>(k + 2) * 0x1p-24f) << i << " group " << group;
+      const auto compare = [&](const char* with) {
+        for (std::size_t i = 0; i < c.size(); ++i)
+          ASSERT_NEAR(c[i], reference[i], magnitude[i] * static_cast<float>(k + 2) * 0x1p-24f)
+              << i << " group " << group << " by oneDNN's " << with;
+      };
+      compare("f32");
+      if (k % 2 == 0 && k % size == 0 &&
+          onednn_int4_matmul(a_f32, nibbles, transposed(scale, n, count), transposed(zero_point, n, count), size, reference, m, n, k))
+        compare("u4");
     }
 }
 
