@@ -141,7 +141,6 @@ void complete(Product* p) noexcept {
   p->steps = p->k_padded / g.kr;
   p->step_bytes = bytes_of_panel(g, g.kr);
   p->panel_bytes = p->groups.count ? p->panel_stride : bytes_of_panel(g, p->k_padded);
-  if (p->groups.count) p->steps = p->panel_bytes / bytes_of_panel(g, g.kr);  // as far as requests for the next panel go
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
   const auto element = static_cast<std::int64_t>(size_of(g.a));
   p->packed_row_bytes =
@@ -153,11 +152,13 @@ void complete(Product* p) noexcept {
   p->from_zero = p->spec.a_zero_point == 0 && p->spec.offset == 0 && !c.bias_s32;
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   p->widest = widest_strip(g);
-  p->one_stream = !p->groups.count && best_as_one_stream(p->panel_bytes, p->panel_count * p->panel_bytes, l2_bytes());
+  const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
+  p->one_stream = !p->groups.count && best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes());
+  p->far = b_bytes > 2 * l2_bytes();
   const std::int64_t unit = p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit;
   p->kc = k_of_one_pass(p->widest * p->panel_bytes, p->k_padded, unit, l2_bytes());
-  p->whole_rows = rows_of_one_block(p->kc < p->k_padded ? p->kc * element : p->packed_row_bytes, p->panel_count * g.nr,
-                                    p->panel_count * p->panel_bytes, l2_bytes());
+  p->whole_rows = rows_of_one_block(p->kc < p->k_padded ? p->kc * element : p->packed_row_bytes, p->panel_count * g.nr, b_bytes,
+                                    l2_bytes());
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {

@@ -109,7 +109,7 @@ struct TileArgs {
   ptrdiff_t a_stride;     ///< bytes from row to row (or group to group)
   const void* b;          ///< first panel
   ptrdiff_t b_stride;     ///< bytes from panel to panel
-  const void* next;       ///< in the first of as many panels: what to bring into the L2 cache meanwhile
+  const void* next;       ///< in the first of as many panels: what to bring nearer meanwhile (see asks_ahead); not for groups
   ptrdiff_t next_step;    ///< bytes from one k-step's request to the next
   ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr. Indirect tiles: of one run
   const int32_t* init;    ///< [rows][panels * nr] initial sums; null, but for sums of bits: zeros
@@ -128,7 +128,7 @@ using TileFn = void (*)(const TileArgs&);
 inline constexpr int max_tile_rows = 16;
 inline constexpr int max_tile_panels = 4;
 inline constexpr int max_tile_cols = 64;
-/// Products of so few rows go at the pace of reading B, and leave prefetching to the hardware, which then keeps up best alone.
+/// Products of so few rows go at the pace of reading B.
 inline constexpr int streaming_rows = 4;
 
 /// Shape of a kernel's operands and tiles; no literal of it stands anywhere else.
@@ -144,6 +144,14 @@ struct Geometry {
   int b_bits = 8;                 ///< of packed B for each k: 8; 4, see above; 1 where b is bits and a is not
   bool running = false;           ///< bits: see above; A is never read in place, nor k taken in parts
 };
+
+/// What a tile asks for while it works is what is read next, for the L2 cache; but where few rows hurry through B, what it will
+/// need itself some lines later, for the L1 cache: then nothing else is in time. One or two rows leave it to the hardware,
+/// which keeps up best alone.
+constexpr bool asks_ahead(const Geometry& g, int rows, int panels) {
+  return rows > 2 && rows <= streaming_rows && rows < g.max_rows[panels - 1];
+}
+inline constexpr ptrdiff_t ahead_bytes = 3072;  ///< of each panel
 
 /// A -> packed rows. The value stored for an integer a is a + offset (see a_offset); for a float a it is quantized per row
 /// first. Padding beyond k is stored as zeros.
@@ -284,7 +292,7 @@ struct Kernel {
   Geometry geometry;
   int64_t from_k = 0;  ///< of products: the least for which it is the best; not for filters of convolutions
   TileSet to_sums;
-  TileSet to_reals = {};       ///< given TileArgs::reals, they write those in f32 instead of sums
+  TileSet to_reals = {};        ///< given TileArgs::reals, they write those in f32 instead of sums
   bool reals_to_bytes = false;  ///< whether these tiles can go on to bytes
   void (*pack_a)(const PackAArgs&);
   void (*pack_b)(const PackBArgs&);

@@ -78,6 +78,14 @@ struct Pass {
     args.reals = &reals;
   }
 
+  /// Tiles ask for their own panels, see asks_ahead.
+  void ahead(std::ptrdiff_t step_bytes) {
+    next = static_cast<const char*>(args.b) + ahead_bytes;
+    next_end = next + 1;
+    args.next_step = step_bytes;
+    next_share = 0;
+  }
+
   /// B may come from memory at less than the pace of a pass, so each of its tiles asks for a share of what is read next.
   void then(const char* b, std::ptrdiff_t step_bytes) {
     next = next_end = b;
@@ -235,7 +243,11 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       pass.args.b = b + bytes_of_panel(g, unit.k);
     }
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
-    pass.then(more ? static_cast<const char*>(pass.args.b) + panels * p.panel_stride : nullptr, p.step_bytes);
+    const bool ahead = asks_ahead(g, static_cast<int>(pass.tiles[0]), panels);
+    if (ahead && p.far)
+      pass.ahead(p.step_bytes);
+    else
+      pass.then(more && !ahead ? static_cast<const char*>(pass.args.b) + panels * p.panel_stride : nullptr, p.step_bytes);
     if (output == Output::buffer) {
       pass.args.c_stride = pass.args.cols = panels * g.nr;
       pass.c_row_bytes = 4 * pass.args.c_stride;

@@ -221,10 +221,10 @@ TEST(OneDnn, Int4AsF32) {
       args.c = c.data();
       args.c_stride = n;
       ASSERT_TRUE(plan.run(args).ok());
+      const float rounding = static_cast<float>(k + 2) * 0x1p-24f;
       const auto compare = [&](const char* with) {
         for (std::size_t i = 0; i < c.size(); ++i)
-          ASSERT_NEAR(c[i], reference[i], magnitude[i] * static_cast<float>(k + 2) * 0x1p-24f)
-              << i << " group " << group << " by oneDNN's " << with;
+          ASSERT_NEAR(c[i], reference[i], magnitude[i] * rounding) << i << " group " << group << " by oneDNN's " << with;
       };
       compare("f32");
       if (k % 2 == 0 && k % size == 0 &&

@@ -35,7 +35,9 @@
 namespace narrow {
 namespace {
 
-/// How far ahead of the loads tiles of few rows ask for B: as the weights of a language model come from memory, far.
+/// How far ahead of the loads a tile asks for B: as the weights of a language model come from memory, far. The first tile over
+/// a strip brings it in for the others. (To share out among tiles what the next strip needs, as tile.h does, costs as much
+/// where B is in the L3 cache, and where it is not, a tenth of the pace for 16 rows.)
 inline constexpr int prefetch_bytes = 8192;
 
 template <class S, int vectors>
@@ -50,14 +52,13 @@ NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[
     load(reinterpret_cast<const Bf16*>(p));
 }
 
-/// One panel of a tile, at `b`, from the column `column` of it on; what it asks for meanwhile begins at `next`.
+/// One panel of a tile, at `b`, from the column `column` of it on.
 template <class Isa, class S, int rows>
-NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* next, int column) {
+NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) {
   using F = typename S::F;
   using I = typename S::I;
   constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
   constexpr int phases = rows * vectors < Isa::in_flight ? 2 : 1;  // of k-steps; groups overlap each other besides
-  constexpr bool streaming = rows <= 4;
   constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * Isa::unit_steps);  // of one k of a panel
   // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
   constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : rows == 1 ? 8 : 4) / Isa::unit_steps;
@@ -70,7 +71,6 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
                                            : groups.zero_points == ZeroPoints::floats ? 4
                                                                                       : 0);
   const char* a = static_cast<const char*>(args.a);
-  const ptrdiff_t next_step = args.next_step;
   const char* a_sums = a + groups.a_sums;
   const char* a_scales = a + groups.a_scales;
 
@@ -135,13 +135,8 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
       unroll<count * Isa::unit_steps>([&]<int step>() NARROW_LAMBDA {
         constexpr int unit = step / Isa::unit_steps, within = step % Isa::unit_steps;
         if constexpr (within == 0) {
-          if constexpr (streaming) {
-            for (int line = 0; line < Isa::unit_bytes; line += 64)
-              __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
-          } else {
-            __builtin_prefetch(next, 0, 2);
-            next += next_step;
-          }
+          for (int line = 0; line < Isa::unit_bytes; line += 64)
+            __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
           unroll<vectors>([&]<int v>() NARROW_LAMBDA {
             packed[v] = Isa::load_b(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
           });
@@ -183,8 +178,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, const char* 
     }
 
     const char* const after = zero_points + zero_point_bytes;
-    if constexpr (streaming)
-      for (const char* line = scales; line < after; line += 64) __builtin_prefetch(line + prefetch_bytes, 0, 3);
+    for (const char* line = scales; line < after; line += 64) __builtin_prefetch(line + prefetch_bytes, 0, 3);
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);
     unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA {
@@ -223,8 +217,7 @@ void group_tile(const TileArgs& args) {
   constexpr int nr = Isa::geometry.nr;
   const int panels = (args.cols + nr - 1) / nr;
   for (int p = 0; p < panels; ++p)
-    group_panel<Isa, S, rows>(args, static_cast<const char*>(args.b) + p * args.b_stride,
-                              static_cast<const char*>(args.next) + p * args.b_stride, p * nr);
+    group_panel<Isa, S, rows>(args, static_cast<const char*>(args.b) + p * args.b_stride, p * nr);
 }
 
 template <class Isa, class S>

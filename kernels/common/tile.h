@@ -86,7 +86,9 @@ void tile(const TileArgs& args) {
   constexpr int groups = (rows + row_group - 1) / row_group;
   constexpr int accumulators = groups * panels * vectors;
   constexpr int phases = indirect ? 1 : phases_of<Isa>(accumulators);  // runs may be short
-  constexpr bool may_prefetch = Isa::prefetches && (rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
+  constexpr bool ahead = !indirect && asks_ahead(Isa::geometry, rows, panels);
+  constexpr bool may_prefetch =
+      Isa::prefetches && (ahead || rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
   constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
 
   // Whether the first k-step sets the sums. Not where rows are few, and B comes from afar: as measured on Zen 5, it is then
@@ -128,7 +130,7 @@ void tile(const TileArgs& args) {
           bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
         });
         if constexpr (turn.prefetch) {
-          unroll<panels>([&]<int p>() NARROW_LAMBDA { __builtin_prefetch(next + p * b_stride, 0, 2); });
+          unroll<panels>([&]<int p>() NARROW_LAMBDA { __builtin_prefetch(next + p * b_stride, 0, ahead ? 3 : 2); });
           next += next_step;
         }
         unroll<groups>([&]<int r>() NARROW_LAMBDA {
