@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <dnnl.hpp>
 #include <stdexcept>
 #include <unordered_map>
 
 #include "buffer.h"
+#include "onednn_versions.h"
 #include "row.h"
-
-#define NARROW_ONEDNN_HAS_S4 (DNNL_VERSION_MAJOR > 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR >= 5))
 
 namespace bench::onednn {
 namespace {
@@ -50,20 +48,12 @@ dnnl::cpu_isa isa(narrow::Tier tier) {
   }
 }
 
-dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const dnnl::memory::desc& a, const dnnl::memory::desc& b,
-                                      const dnnl::memory::desc& c) {
-#if DNNL_VERSION_MAJOR >= 3
-  return {engine, a, b, c};
-#else
-  return {dnnl::matmul::desc(a, b, c), engine};
-#endif
-}
-
 }  // namespace
 
 std::string version() {
   const dnnl_version_t* v = dnnl_version();
-  return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
+  const std::string number = std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
+  return NARROW_ONEDNN_HAS_NIBBLES ? number : number + " (int4 without its s4 product, which came with 3.5)";
 }
 
 void configure(int threads, narrow::Tier tier, bool capped) {
@@ -145,8 +135,10 @@ Matmul::Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, s
   State& s = *state_;
   try {
     const auto b_type = a == narrow::Type::f32 ? a : narrow::Type::s8;
-    const auto described = describe(s.engine, {{m, k}, data_type(a), tag::ab}, {{k, n}, data_type(b_type), tag::any},
-                                    {{m, n}, data_type(c), tag::ab});
+    using desc = dnnl::memory::desc;
+    const auto described =
+        describe_onednn<dnnl::matmul>(s.engine, desc({m, k}, data_type(a), tag::ab), desc({k, n}, data_type(b_type), tag::any),
+                                      desc({m, n}, data_type(c), tag::ab));
     if (!s.begin(described)) return;
     s.arguments.emplace(DNNL_ARG_SRC, s.convert({{m, k}, data_type(a_raw), tag::ab}, a_data, described.src_desc(), &s.a));
     s.arguments.emplace(DNNL_ARG_WEIGHTS,
@@ -159,7 +151,7 @@ Matmul::Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, s
 
 NibbleMatmul::NibbleMatmul(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t group)
     : Primitive(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k)) {
-#if NARROW_ONEDNN_HAS_S4
+#if NARROW_ONEDNN_HAS_NIBBLES
   using tag = dnnl::memory::format_tag;
   using type = dnnl::memory::data_type;
   State& s = *state_;
@@ -179,7 +171,7 @@ NibbleMatmul::NibbleMatmul(std::int64_t m, std::int64_t n, std::int64_t k, std::
   }
 #else
   (void)group;
-  state_->implementation = "none: oneDNN before 3.5";
+  state_->implementation = "none";
 #endif
 }
 
@@ -192,16 +184,9 @@ Convolution::Convolution(narrow::Type a, const ConvSizes& d) : Primitive(d.macs(
     const dnnl::memory::desc weights({d.k, d.c, d.r, d.s}, data_type(floats ? a : narrow::Type::s8), tag::any);
     const dnnl::memory::desc dst({d.n, d.k, d.out_h(), d.out_w()}, data_type(floats ? a : narrow::Type::s32), tag::any);
     const dnnl::memory::dims strides{d.stride, d.stride}, padding{d.pad, d.pad};
-#if DNNL_VERSION_MAJOR >= 3
-    const dnnl::convolution_forward::primitive_desc described(s.engine, dnnl::prop_kind::forward_inference,
-                                                              dnnl::algorithm::convolution_direct, src, weights, dst, strides,
-                                                              padding, padding);
-#else
-    const dnnl::convolution_forward::primitive_desc described(
-        dnnl::convolution_forward::desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, weights,
-                                        dst, strides, padding, padding),
-        s.engine);
-#endif
+    const auto described = describe_onednn<dnnl::convolution_forward>(s.engine, dnnl::prop_kind::forward_inference,
+                                                                      dnnl::algorithm::convolution_direct, src, weights, dst,
+                                                                      strides, padding, padding);
     if (!s.begin(described)) return;
     s.arguments.emplace(DNNL_ARG_SRC, s.ones(described.src_desc(), floats, &s.a));
     s.arguments.emplace(DNNL_ARG_WEIGHTS, s.ones(described.weights_desc(), floats, &s.b));

@@ -11,7 +11,7 @@
 
 namespace bench::onednn {
 
-/// "2.6.3"
+/// "2.6.3", and what that one lacks.
 std::string version();
 
 /// Gives oneDNN the same threads and the same instruction-set cap as narrow; before its first use. Throws

@@ -58,9 +58,11 @@ struct Pass {
   const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
   bool carried;       ///< the sums go on from those in C
   std::ptrdiff_t c_row_bytes;
-  const char* next;  ///< what is read after the pass, but for what the tiles so far have asked for; null: nothing that is known
+  const char* after;          ///< what is read after the pass; null: nothing that is known
+  bool ahead;                 ///< see asks_ahead; the first tile decides, as it is the one to which B is new
+  const char* next;           ///< what the next tile asks for, if it is not yet next_end
   const char* next_end;
-  std::ptrdiff_t next_share;  ///< bytes that a tile asks for
+  std::ptrdiff_t next_share;  ///< from what one tile asks for to what the one below it does
   Reals reals;                ///< what args.reals is where tiles write floats
   TileArgs args;              ///< of the next tile
 
@@ -78,22 +80,23 @@ struct Pass {
     args.reals = &reals;
   }
 
-  /// Tiles ask for their own panels, see asks_ahead.
-  void ahead(std::ptrdiff_t step_bytes) {
-    next = static_cast<const char*>(args.b) + ahead_bytes;
-    next_end = next + 1;
-    args.next_step = step_bytes;
-    next_share = 0;
-  }
-
-  /// B may come from memory at less than the pace of a pass, so each of its tiles asks for a share of what is read next.
-  void then(const char* b, std::ptrdiff_t step_bytes) {
-    next = next_end = b;
+  /// Decides what the tiles ask for: each for what it needs itself a little later; or, as B may come from memory at less than
+  /// the pace of a pass, each for a share of what is read after it. Those of groups need not be told.
+  void ask(const Product& p) {
+    next = next_end = nullptr;
     args.next_step = next_share = 0;
-    if (!b) return;
-    args.next_step = divide_up(step_bytes, tiles.count);
-    next_share = args.next_step * args.steps;
-    next_end += step_bytes * args.steps;
+    if (p.groups.count) return;
+    if (ahead) {
+      if (!p.far) return;
+      next = static_cast<const char*>(args.b) + ahead_bytes;
+      next_end = p.panels + p.panel_count * p.panel_stride;
+      args.next_step = p.step_bytes;
+    } else if (after) {
+      next = after;
+      next_end = after + p.step_bytes * args.steps;
+      args.next_step = divide_up(p.step_bytes, tiles.count);
+      next_share = args.next_step * args.steps;
+    }
   }
 };
 
@@ -164,7 +167,8 @@ void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, 
       pass.args.steps = (end - begin) / p.step_bytes;
       groups = groups_from_k(p.groups, k, count);
       pass.args.groups = &groups;
-      pass.then(last ? first.next : b + end, p.step_bytes);
+      if (!last) pass.after = b + end;
+      pass.ask(p);
       pass.carried = k > 0;
       if (k > 0) pass.args.init_stride = pass.args.c_stride;
     }
@@ -243,11 +247,9 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       pass.args.b = b + bytes_of_panel(g, unit.k);
     }
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
-    const bool ahead = asks_ahead(g, static_cast<int>(pass.tiles[0]), panels);
-    if (ahead && p.far)
-      pass.ahead(p.step_bytes);
-    else
-      pass.then(more && !ahead ? static_cast<const char*>(pass.args.b) + panels * p.panel_stride : nullptr, p.step_bytes);
+    pass.after = more ? static_cast<const char*>(pass.args.b) + panels * p.panel_stride : nullptr;
+    pass.ahead = asks_ahead(g, static_cast<int>(pass.tiles[0]) * g.row_group, panels);
+    pass.ask(p);
     if (output == Output::buffer) {
       pass.args.c_stride = pass.args.cols = panels * g.nr;
       pass.c_row_bytes = 4 * pass.args.c_stride;

@@ -1,6 +1,5 @@
 // oneDNN's convolution of floats as an independent reference for those of bits: -1, +1 and 0 are floats like any others.
-#include <oneapi/dnnl/dnnl.hpp>
-
+#include "bench/onednn_versions.h"
 #include "narrow/conv.h"
 #include "tests/guarded.h"
 #include "tests/reference.h"
@@ -30,15 +29,8 @@ std::vector<float> onednn_convolution(const Sizes& s, std::vector<float> padded,
                              memory::format_tag::gohwi);
   const memory::desc dst({s.images, s.n, out_h, out_w}, memory::data_type::f32, memory::format_tag::nhwc);
   const memory::dims strides{s.stride, s.stride}, dilates{s.dilation - 1, s.dilation - 1}, none{0, 0};
-#if DNNL_VERSION_MAJOR >= 3
-  const convolution_forward::primitive_desc pd(cpu, prop_kind::forward_inference, algorithm::convolution_direct, src, weights,
-                                               dst, strides, dilates, none, none);
-#else
-  const convolution_forward::primitive_desc pd(
-      convolution_forward::desc(prop_kind::forward_inference, algorithm::convolution_direct, src, weights, dst, strides,
-                                dilates, none, none),
-      cpu);
-#endif
+  const auto pd = describe_onednn<convolution_forward>(cpu, prop_kind::forward_inference, algorithm::convolution_direct, src,
+                                                       weights, dst, strides, dilates, none, none);
   std::vector<float> out(static_cast<std::size_t>(s.images * out_h * out_w * s.n));
   stream order(cpu);
   convolution_forward(pd).execute(order, {{DNNL_ARG_SRC, memory(src, cpu, padded.data())},

@@ -2,10 +2,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <unordered_map>
 
+#include "bench/onednn_versions.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -32,11 +32,7 @@ std::string onednn_matmul(const std::vector<A>& a, const std::vector<B>& b, std:
   const memory::desc a_md({m, k}, onednn_type<A>(), memory::format_tag::ab);
   const memory::desc b_md({k, n}, onednn_type<B>(), memory::format_tag::ab);
   const memory::desc c_md({m, n}, onednn_type<C>(), memory::format_tag::ab);
-#if DNNL_VERSION_MAJOR >= 3
-  const dnnl::matmul::primitive_desc pd(engine(), a_md, b_md, c_md);
-#else
-  const dnnl::matmul::primitive_desc pd(dnnl::matmul::desc(a_md, b_md, c_md), engine());
-#endif
+  const auto pd = describe_onednn<dnnl::matmul>(engine(), a_md, b_md, c_md);
   dnnl::stream stream(engine());
   dnnl::matmul(pd).execute(stream, {{DNNL_ARG_SRC, memory(a_md, engine(), const_cast<A*>(a.data()))},
                                     {DNNL_ARG_WEIGHTS, memory(b_md, engine(), const_cast<B*>(b.data()))},
@@ -50,7 +46,7 @@ std::string onednn_matmul(const std::vector<A>& a, const std::vector<B>& b, std:
 bool onednn_int4_matmul(const std::vector<float>& a, const std::vector<std::uint8_t>& b, const std::vector<float>& scales,
                         const std::vector<std::uint8_t>& zero_points, std::int64_t group, std::vector<float>& c, std::int64_t m,
                         std::int64_t n, std::int64_t k) {
-#if DNNL_VERSION_MAJOR > 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR >= 5)
+#if NARROW_ONEDNN_HAS_NIBBLES
   using Data = memory::data_type;
   using Tag = memory::format_tag;
   const memory::desc a_md({m, k}, Data::f32, Tag::ab), b_md({k, n}, Data::u4, Tag::ba), c_md({m, n}, Data::f32, Tag::ab);

@@ -31,7 +31,7 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
                    .geometry = Isa::geometry,
                    .to_sums = {.plain = tiles<Isa>.run},
                    .to_reals = {.plain = tiles_to_reals<Isa>()},
-                   .reals_to_bytes = to_bytes<Isa>,
+                   .reals_to_bytes = StoresBytes<Isa>,
                    .pack_a = pack_a<Simd, Isa::geometry.a, Isa::geometry.row_group, Isa::geometry.kr>,
                    .pack_b = nullptr,  // nibbles are laid out in portable code
                    .prepare = prepare,

@@ -75,9 +75,10 @@ NARROW_INLINE void multiply(typename Isa::Acc& acc, typename Isa::A a, typename 
 
 /// Only where an accumulator is one row's columns of a whole panel.
 template <class Isa>
-constexpr bool to_bytes = requires {
-  &Isa::ToReal::store_bytes;
-};
+concept StoresBytes = requires { &Isa::ToReal::store_bytes; };
+
+template <class Isa>
+concept SetsSums = requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) { Isa::first(x, a, b); };
 
 template <class Isa, int rows, int panels, bool indirect = false, bool reals = false>
 void tile(const TileArgs& args) {
@@ -93,10 +94,7 @@ void tile(const TileArgs& args) {
 
   // Whether the first k-step sets the sums. Not where rows are few, and B comes from afar: as measured on Zen 5, it is then
   // read at half the pace. Nor where k is long, and there is little to gain.
-  constexpr bool may_set =
-      unrolled == 1 && rows > streaming_rows && requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) {
-    Isa::first(x, a, b);
-  };
+  constexpr bool may_set = unrolled == 1 && rows > streaming_rows && SetsSums<Isa>;
   constexpr ptrdiff_t most_steps = 64;
   const bool sets = may_set && args.steps > 0 && args.steps <= most_steps;
 
@@ -210,7 +208,7 @@ void tile(const TileArgs& args) {
   }
   if constexpr (reals) {
     const Reals by = *args.reals;
-    if constexpr (to_bytes<Isa>) {
+    if constexpr (StoresBytes<Isa>) {
       if (by.bytes) {
         char* const bytes = reinterpret_cast<char*>(c);
         unroll<panels>([&]<int p>() NARROW_LAMBDA {
