@@ -2,6 +2,7 @@
 #   tier_architecture  the processor family: x86_64, aarch64 or any
 #   tier_flags         what its sources are compiled with
 #   tier_probe         a source that the compiler must accept with these flags
+#   tier_needs         the tier, if any, whose epilogues it shares
 # Tiers for another processor, or beyond this compiler, are left out; src/ learns which are in by NARROW_HAVE_<TIER>.
 include(CheckCXXSourceCompiles)
 
@@ -22,6 +23,8 @@ endif()
 
 # Optimised in every build type, as tiles must stay in registers. The sanitizer presets ask for less of both: the checks that
 # they leave out (each inlined temporary's scope and alignment) take minutes per tier to compile.
+set(NARROW_TIERS all CACHE STRING "Tiers to build: all, or a list of their names; generic is always built")
+
 set(NARROW_KERNEL_FLAGS -O3 CACHE STRING "Flags for optimisation and sanitizers of the kernels")
 
 function(narrow_add_tiers core objects)
@@ -29,11 +32,28 @@ function(narrow_add_tiers core objects)
   set(left_out)
   set(object_list ${${objects}})
   file(GLOB descriptions CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*/tier.cmake)
+  list(TRANSFORM descriptions REPLACE ".*/kernels/(.*)/tier.cmake" "\\1" OUTPUT_VARIABLE known)
+  set(wanted ${NARROW_TIERS} generic)
+  if(NARROW_TIERS STREQUAL all)
+    set(wanted ${known})
+  endif()
+  foreach(tier IN LISTS wanted)
+    if(NOT tier IN_LIST known)
+      message(FATAL_ERROR "NARROW_TIERS: there is no tier ${tier}, only ${known}")
+    endif()
+  endforeach()
   foreach(description IN LISTS descriptions)
     get_filename_component(folder ${description} DIRECTORY)
     get_filename_component(tier ${folder} NAME)
     string(TOUPPER ${tier} upper)
+    if(NOT tier IN_LIST wanted)
+      continue()
+    endif()
+    set(tier_needs)
     include(${description})
+    if(tier_needs AND NOT tier_needs IN_LIST wanted)
+      message(FATAL_ERROR "NARROW_TIERS: ${tier} needs ${tier_needs}, too")
+    endif()
     if(NOT tier_architecture MATCHES "^(any|${narrow_architecture})$")
       continue()
     endif()

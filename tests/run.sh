@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check of the project, about half an hour on two cores. `run.sh quick` stops after the release build's tests.
+# Every check of the project, about twenty minutes on two cores. `run.sh quick` stops after the release build's tests.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 source cmake/packages.sh
@@ -145,7 +145,8 @@ stage_asan() {
   done
 }
 
-# Threads and schedules. The sanitizer cannot work with as much randomness of addresses as some kernels have.
+# Threads and schedules, which are the same on all tiers: the preset builds two. The sanitizer cannot work with as much
+# randomness of addresses as some kernels have.
 stage_tsan() {
   build tsan || return 1
   local fixed_addresses=()

@@ -1,4 +1,5 @@
 set(tier_architecture x86_64)
+set(tier_needs avx512)
 set(tier_flags -mavx512f -mavx512cd -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c
     -mprefer-vector-width=512)
 # g++ 12 fills the loops of tiles with register moves unless it schedules before it allocates registers.

@@ -1,4 +1,5 @@
 set(tier_architecture x86_64)
+set(tier_needs avx2)
 set(tier_flags -mavx2 -mfma -mf16c -mavxvnni)
 # g++ 12 fills the loops of tiles with register moves unless it schedules before it allocates registers.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -1,4 +1,5 @@
 set(tier_architecture aarch64)
+set(tier_needs neon)
 set(tier_flags -march=armv8.2-a+dotprod)
 # g++ 12 spills the sums of tiles if it schedules before it allocates registers; renaming them helps in-order cores.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
