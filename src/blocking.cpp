@@ -16,9 +16,11 @@ constexpr std::int64_t units_per_thread = 4;
 
 int widest_strip(const Geometry& g) noexcept {
   const auto sums = [&](int w) { return w * g.max_rows[w - 1]; };
-  int width = 1;
-  for (int w = 2; w <= g.max_panels; ++w)
-    if (sums(w) > sums(width) || (sums(w) == sums(width) && w + g.max_rows[w - 1] <= width + g.max_rows[width - 1])) width = w;
+  const auto loads = [&](int w) { return w + g.max_rows[w - 1]; };
+  int most = 0, width = 0;
+  for (int w = 1; w <= g.max_panels; ++w) most = std::max(most, sums(w));
+  for (int w = 1; w <= g.max_panels; ++w)
+    if (6 * sums(w) >= 5 * most && (width == 0 || loads(w) <= loads(width))) width = w;
   return width;
 }
 

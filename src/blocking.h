@@ -39,7 +39,8 @@ struct Blocking {
   std::int64_t slice_k;  ///< k of all slices but the last; multiple of k_unit
 };
 
-/// Panels of a strip for many rows: those of the tile with the most sums, and of several the one that loads the least.
+/// Panels of a strip for many rows: of the tiles with the most sums, or nearly as many, those of the one that loads the least.
+/// It also writes the longest pieces of rows of C, which counts where that comes from memory (1024^3 of nibbles: a seventh).
 int widest_strip(const Geometry& geometry) noexcept;
 
 /// Whether one or two rows take B a panel at a time: from the L2 cache a single stream comes faster than several (185 GB/s
