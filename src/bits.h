@@ -17,9 +17,9 @@ constexpr std::int64_t elements_of(Type type, std::int64_t k) { return type == T
 constexpr std::int64_t bytes_of_panel(const Geometry& g, std::int64_t k) { return k * g.nr * g.b_bits / 8; }
 constexpr bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f16; }
 constexpr bool is_4bit(Type t) { return t == Type::s4 || t == Type::u4; }
-/// Bytes of so many elements, counted as elements_of does.
+/// Bytes of so many elements, counted as elements_of does; of a distance, which may be negative, where it is whole bytes.
 constexpr std::int64_t bytes_of(Type type, std::int64_t elements) {
-  return is_4bit(type) ? (elements + 1) / 2 : elements * static_cast<std::int64_t>(size_of(type));
+  return is_4bit(type) ? elements / 2 + elements % 2 : elements * static_cast<std::int64_t>(size_of(type));
 }
 
 /// Whether the bits from k to the end of the last word are 0 in each of `rows` rows.

@@ -99,6 +99,8 @@ Status check_blob(const void* blob, std::size_t bytes, BlobHeader* out) noexcept
   const Kernel* kernel = find_kernel(tier, packed_type(type), sums_of(h), h.layout);
   if (kernel && (kernel->geometry.nr != h.nr || panel_stride(h, kernel->geometry) != h.panel_stride))
     return bad("weights: the panels are not laid out as this version's kernels read them");
+  if (h.panel_stride > 0 && panel_count(h) > static_cast<std::int64_t>(bytes / h.panel_stride))
+    return bad("weights: the blob is truncated");
   const BlobSections s = sections_of(h);
   if (h.bytes != s.end) return bad("weights: the header contradicts itself");
   if (bytes < s.end) return bad("weights: the blob is truncated");

@@ -66,7 +66,7 @@ Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   b.chunk_panels = in.panels;
   b.slices = 1;
   b.slice_k = in.k;
-  if (in.threads <= 1) return b;
+  if (in.threads <= 1 || in.m <= 0 || in.panels == 0) return b;
 
   const std::int64_t work = in.k * in.panels * g.nr / 8 * std::max<std::int64_t>(1, in.m / 8);
   b.threads = static_cast<int>(std::clamp<std::int64_t>(work / thread_worth, 1, in.threads));

@@ -22,12 +22,14 @@
 #include "src/images.h"
 #include "src/operand.h"
 #include "src/pool.h"
+#include "src/report.h"
 #include "src/weights.h"
 
 namespace narrow {
 namespace {
 
 constexpr std::int64_t most = std::int64_t{1} << 30;  // of any size; keeps products of two far from overflow
+constexpr std::int64_t most_elements = std::int64_t{1} << 38;  // of an image; keeps the bytes of all that are worked on together so, too
 /// Output pixels, for each thread, from which on images are worked on one after another rather than together.
 constexpr std::int64_t pixels_together = 1024;
 
@@ -38,6 +40,8 @@ Status check(const ConvDesc& d, const Weights& w) {
     if (size < 1 || size > most) return bad("conv: sizes, strides and dilations are at least 1");
   for (std::int64_t pad : {d.pad_top, d.pad_left, d.pad_bottom, d.pad_right})
     if (pad < 0 || pad > most) return bad("conv: negative padding");
+  const std::int64_t padded_h = d.h + d.pad_top + d.pad_bottom, padded_w = d.w + d.pad_left + d.pad_right;
+  if (padded_h > most_elements / padded_w / d.c) return bad("conv: an image is too large with its padding");
   if (w.type() != Type::b1) return {Code::unsupported, "conv: filters are b1"};
   const bool bits = sums_of(WeightsAccess::header(w)) == Sums::bits;
   if (!bits && d.gemm.a != Type::u8 && d.gemm.a != Type::s8)
@@ -289,29 +293,32 @@ struct ConvAccess {
     GemmDesc gemm = d.gemm;
     gemm.a_threshold = nullptr;  // of channels, not of k
     if (Status s = check_thresholds(d.gemm.a_threshold, d.gemm.a_threshold_per, d.c); !s.ok()) return s;
-    if (Status s = GemmAccess::plan(gemm, w, &out->gemm_); !s.ok()) return s;
-    Product& p = GemmAccess::product(out->gemm_);
+    Conv conv;
+    if (Status s = GemmAccess::plan(gemm, w, &conv.gemm_); !s.ok()) return s;
+    Product& p = GemmAccess::product(conv.gemm_);
     const Geometry& g = p.kernel->geometry;
     if (!p.kernel->to_sums.indirect || layout_of(d, g, 0, 0).channels % g.k_unit != 0)
       return {Code::unsupported,
               "conv: the weights are not packed as filters (see prepare_filters), or for a tier without convolutions"};
-    out->desc_ = d;
-    out->conv_h_ = out->out_h_ = conv_output(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top + d.pad_bottom);
-    out->conv_w_ = out->out_w_ = conv_output(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left + d.pad_right);
+    conv.desc_ = d;
+    conv.conv_h_ = conv.out_h_ = conv_output(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top + d.pad_bottom);
+    conv.conv_w_ = conv.out_w_ = conv_output(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left + d.pad_right);
     if (d.pool.h) {
       if (d.gemm.c != Type::b1) return bad("conv: a pool needs an output of bits");
-      if (out->conv_h_ * out->conv_w_ > 0)
-        if (Status s = check_pool(d.pool, out->conv_h_, out->conv_w_); !s.ok()) return s;
-      out->out_h_ = conv_output(out->conv_h_, d.pool.h, d.pool.stride_h, 1, d.pool.pad_top + d.pool.pad_bottom);
-      out->out_w_ = conv_output(out->conv_w_, d.pool.w, d.pool.stride_w, 1, d.pool.pad_left + d.pool.pad_right);
+      if (Status s = check_pool(d.pool, std::max<std::int64_t>(1, conv.conv_h_), std::max<std::int64_t>(1, conv.conv_w_)); !s.ok())
+        return s;
+      conv.out_h_ = conv_output(conv.conv_h_, d.pool.h, d.pool.stride_h, 1, d.pool.pad_top + d.pool.pad_bottom);
+      conv.out_w_ = conv_output(conv.conv_w_, d.pool.w, d.pool.stride_w, 1, d.pool.pad_left + d.pool.pad_right);
     }
     if (g.a == Type::b1) p.spec.offset = static_cast<std::int32_t>(d.kernel_h * d.kernel_w * (d.c / d.groups));
     p.n = w.n() / d.groups;
+    p.k = elements_of(g.a, p.real_k);  // of what tiles read, and so is a
+    p.a = g.a;
     complete(&p);
-    p.a = g.a;  // by the time that tiles read it
     p.must_pack = p.ragged = false;
     p.kc = p.k_padded;
     if (!pointwise(d)) p.window.rows = d.kernel_h;  // the rest depends on the image's strides
+    *out = conv;
     return {};
   }
 };
@@ -326,7 +333,7 @@ std::size_t Conv::scratch_size(std::int64_t images, int threads) const noexcept 
   const std::int64_t together = std::min(images, ConvAccess::images_together(*this, threads));
   const std::int64_t m = together * ConvAccess::pixels(*this);
   return line + static_cast<std::size_t>(ConvAccess::carve(*this, together, nullptr).bytes) +
-         scratch_bytes(p, blocking(p, m, threads), m);
+         scratch_up_to(p, m, threads);
 }
 
 Status Conv::run(const ConvArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {
@@ -339,6 +346,7 @@ Status Conv::run(const ConvArgs& args, void* scratch, std::size_t bytes, const P
     return {Code::scratch_too_small, "conv: the scratch buffer is smaller than scratch_size says"};
   if (!scratch) return bad("conv: scratch is null");
   const std::int64_t together = ConvAccess::images_together(*this, threads), pixels = ConvAccess::pixels(*this);
+  const Report report(p, "conv", args.images * pixels, ConvAccess::filters(*this), args.images, Type::b1, parallel.threads);
   for (std::int64_t first = 0; first < args.images; first += together) {
     ConvArgs some = args;
     const std::int64_t row = first * pixels;

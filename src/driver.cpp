@@ -97,12 +97,11 @@ class Call {
   void reduce_slices(const Slab& slab) const {
     const Parts strips = split(p_.panel_count, p_.kernel->geometry.max_panels);
     claim(parallel_, slab.rows * strips.count, [&](int, std::int64_t piece) {
-      const std::int64_t row = piece / strips.count, strip = piece % strips.count;
-      const int group = p_.kernel->geometry.row_group;
-      Rows rows = rows_of(slab.item, row / group * group, row / group * group);
-      rows = {nullptr, 0, offset(rows.scale, row % group), offset(rows.zero_point, row % group),
-              offset(rows.row_sum, row % group)};
-      reduce(p_, items_[slab.item], rows, packed_.partial, b_.slices, row, strips.begin(strip),
+      const std::int64_t in_slab = piece / strips.count, strip = piece % strips.count;
+      const std::int64_t within = in_slab % p_.kernel->geometry.row_group, first = in_slab - within;  // slabs begin with a group
+      Rows rows = rows_of(slab.item, slab.row + first, first);
+      rows = {nullptr, 0, offset(rows.scale, within), offset(rows.zero_point, within), offset(rows.row_sum, within)};
+      reduce(p_, items_[slab.item], rows, packed_.partial, b_.slices, slab.row + in_slab, strips.begin(strip),
              static_cast<int>(strips[strip]));
     });
   }
@@ -130,6 +129,14 @@ Output output_of(const Product& p) {
 
 std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
   return b.slices > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(b.slices * m * padded_n(p)) : 0;
+}
+
+/// Whether A's stride asks for it is known only at the call.
+bool may_pack(const Product& p, std::int64_t m) { return p.must_pack || p.ragged || m > in_place_rows; }
+
+/// k: integer sums may be added up in any order.
+bool may_slice(const Product& p) {
+  return p.groups.count == 0 && p.window.rows == 0 && !p.kernel->geometry.running;
 }
 
 }  // namespace
@@ -162,14 +169,12 @@ void complete(Product* p) noexcept {
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.one_stream, p.kc, p.whole_rows, threads,
-                                    p.groups.count == 0 && p.window.rows == 0 && !p.kernel->geometry.running});
+  return block(p.kernel->geometry,
+               {m, p.panel_count, p.k_padded, p.widest, p.one_stream, p.kc, p.whole_rows, threads, may_slice(p)});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
-  const bool may_pack =
-      p.must_pack || p.ragged || m > in_place_rows;  // whether A's stride asks for it is known only at the call
-  if (m <= 0 || p.n == 0 || p.window.rows || (!may_pack && b.slices == 1)) return 0;
+  if (m <= 0 || p.n == 0 || p.window.rows || (!may_pack(p, m) && b.slices == 1)) return 0;
   return line + Packed::slack(p) +
          Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, std::max(b.slab_rows, tail_rows(p, m)))) +
          partial_bytes(p, b, m);
@@ -180,12 +185,23 @@ std::size_t bytes_for_any_rows(const Product& p, std::int64_t m, int threads) no
   return m <= 0 || p.n == 0 ? 0 : line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(rows);
 }
 
+std::size_t scratch_up_to(const Product& p, std::int64_t m, int threads) noexcept {
+  // k is sliced only where there are fewer tiles than threads: t threads and u of them make less than t + u slices of tiles.
+  std::int64_t largest_tile = 0;
+  const Geometry& g = p.kernel->geometry;
+  for (int w = 1; w <= g.max_panels; ++w) largest_tile = std::max<std::int64_t>(largest_tile, w * g.nr * g.max_rows[w - 1]);
+  const int used = may_slice(p) ? blocking(p, m, threads).threads : 1;  // by no fewer rows more
+  const std::size_t partial = used > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(2 * used * largest_tile) : 0;
+  if (m <= 0 || p.n == 0 || p.window.rows || (!may_pack(p, m) && partial == 0)) return 0;
+  return bytes_for_any_rows(p, m, threads) + partial;
+}
+
 bool is_whole(const Product& p, const GemmArgs& item) noexcept {
   return item.m > 0 && p.n > 0 && item.m <= (p.kc == p.k_padded ? p.whole_rows : streaming_rows);
 }
 
 std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
-  if (!p.must_pack && !p.ragged && m <= in_place_rows) return 0;
+  if (!may_pack(p, m)) return 0;
   return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(m);
 }
 
@@ -209,7 +225,7 @@ void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexc
 
 bool alike(const Product& a, const Product& b) noexcept {
   const Groups &g = a.groups, &h = b.groups;
-  return a.kernel == b.kernel && a.k == b.k && a.n == b.n && a.a == b.a && a.dynamic == b.dynamic && a.spec.c == b.spec.c &&
+  return a.kernel == b.kernel && a.real_k == b.real_k && a.n == b.n && a.a == b.a && a.dynamic == b.dynamic && a.spec.c == b.spec.c &&
          a.spec.residual == b.spec.residual && a.spec.row_scale == b.spec.row_scale &&
          a.spec.row_zero_point == b.spec.row_zero_point && a.row_sums == b.row_sums && a.must_pack == b.must_pack &&
          !a.permutation == !b.permutation && g.count == h.count && g.size == h.size && g.row_scales == h.row_scales &&

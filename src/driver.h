@@ -58,6 +58,9 @@ bool alike(const Product& a, const Product& b) noexcept;
 /// How a product of m rows is cut up.
 Blocking blocking(const Product& product, std::int64_t m, int threads) noexcept;
 
+/// Bytes of scratch that any product of up to m rows can do with.
+std::size_t scratch_up_to(const Product& product, std::int64_t m, int threads) noexcept;
+
 /// Bytes of scratch for a product of m rows that is cut up like this.
 std::size_t scratch_bytes(const Product& product, const Blocking& blocking, std::int64_t m) noexcept;
 

@@ -2,9 +2,7 @@
 #include "narrow/gemm.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -15,6 +13,7 @@
 #include "src/driver.h"
 #include "src/gemm.h"
 #include "src/registry.h"
+#include "src/report.h"
 #include "src/weights.h"
 
 namespace narrow {
@@ -169,7 +168,7 @@ Status GemmAccess::plan(const GemmDesc& desc, const Weights& weights, Gemm* out)
 
 std::size_t Gemm::scratch_size(std::int64_t m, int threads) const noexcept {
   const Product& p = GemmAccess::product(*this);
-  return p.kernel ? scratch_bytes(p, blocking(p, m, threads), m) : 0;
+  return p.kernel ? scratch_up_to(p, m, threads) : 0;
 }
 
 Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::size_t bytes,
@@ -188,16 +187,8 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   const std::size_t needed = scratch_bytes(p, b, largest);
   if (bytes < needed) return scratch_too_small;
   if (needed > 0 && !scratch) return bad("gemm: scratch is null");
-  if (!p.verbose) {
-    multiply({&p}, b, items, count, scratch, bytes, parallel);
-    return {};
-  }
-  const auto begin = std::chrono::steady_clock::now();
+  const Report report(p, "gemm", total, p.n, count, weights_.type(), parallel.threads);
   multiply({&p}, b, items, count, scratch, bytes, parallel);
-  const std::chrono::duration<double, std::micro> elapsed = std::chrono::steady_clock::now() - begin;
-  std::fprintf(stderr, "narrow,gemm,%lldx%lldx%lld,items:%d,%s:%s:%s,%s,threads:%d,%.3f us\n", static_cast<long long>(total),
-               static_cast<long long>(p.n), static_cast<long long>(weights_.k()), count, name(p.a), name(weights_.type()),
-               name(p.spec.c), p.kernel->name, parallel.threads, elapsed.count());
   return {};
 }
 
@@ -232,6 +223,7 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
   constexpr int window = 32;
   GemmArgs items[window];
   if (count < 0) return bad("gemm: negative count");
+  if (is_4bit(p.a) && a_batch_stride % 2 != 0) return bad("gemm: an odd a_batch_stride of 4-bit values");
   for (int begin = 0; begin < count; begin += window) {
     const int filled = std::min(window, count - begin);
     for (int i = 0; i < filled; ++i) {
@@ -287,6 +279,7 @@ Status Gemm::run_grouped(const Gemm* plans, int count, const std::int64_t* offse
     largest = std::max(largest, item.m);
   }
   char* const rest = reinterpret_cast<char*>(items + count);
+  const Report report(p, "grouped", offsets[count] - offsets[0], p.n, count, plans->weights_.type(), parallel.threads);
   multiply({&p, sizeof(Gemm)}, blocking(p, largest, threads), items, count, rest, static_cast<std::size_t>(end - rest),
            parallel);
   return {};

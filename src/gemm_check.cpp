@@ -49,8 +49,8 @@ Status check_groups(const GemmDesc& d, bool grouped) {
     return {Code::unsupported, "gemm: with groups, a is quantized symmetrically"};
   if (!is_float(d.a) && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0))
     return {Code::unsupported, "gemm: with groups, a has no zero point"};
-  if (d.c == Type::s32 || d.requantize == Requantize::fixed_point)
-    return {Code::unsupported, "gemm: sums over groups are floats: no s32 output, no fixed_point"};
+  if (d.c == Type::s32 || d.c == Type::b1 || d.requantize == Requantize::fixed_point)
+    return {Code::unsupported, "gemm: sums over groups are floats: no s32 or b1 output, no fixed_point"};
   if (d.bias_s32) return {Code::unsupported, "gemm: sums over groups are floats: no s32 bias"};
   return {};
 }

@@ -217,7 +217,8 @@ bool RawWeights::group(std::int64_t g, std::int64_t column, int cols, GroupColum
     } else {
       out->zero_point[c] = desc_.type == Type::u4 ? 8 : 0;
     }
-    finite &= std::isfinite(out->scale[c]) && (!f.offset_at || std::isfinite(out->offset[c]));
+    const bool has_offset = f.offset_at || (groups.zero_point && is_float(groups.zero_point_type));
+    finite &= std::isfinite(out->scale[c]) && (!has_offset || std::isfinite(out->offset[c]));
   }
   return finite;
 }

@@ -66,7 +66,14 @@ std::int32_t packed_zero_point(const WeightsDesc& d, std::int64_t column) {
 std::int64_t sum_bound(const WeightsDesc& d, std::int64_t begin, std::int64_t end) {
   if (d.type == Type::b1) return d.k;
   if (d.groups.size != 0) return std::min(d.k, d.groups.size) * (d.type == Type::s8 ? 255 : 16);
-  if (is_4bit(d.type)) return d.k * 15;
+  if (is_4bit(d.type)) {
+    if (d.data_type != Type::none && d.type == Type::u4) return d.k * 15;  // any zero point may come out
+    const int lowest = d.type == Type::s4 ? -8 : 0;
+    std::int64_t reach = 0;
+    for (std::int64_t j = begin; j < end; ++j)
+      reach = std::max<std::int64_t>({reach, zero_point(d, j) - lowest, lowest + 15 - zero_point(d, j)});
+    return d.k * reach;
+  }
   if (d.k <= max_k(Type::u8, Type::s8, true) || d.data_type != Type::none) return d.k * (d.zero_point ? 255 : 128);
   const auto* data = static_cast<const std::int8_t*>(d.data);
   const std::int64_t stride = stride_of(d);
@@ -144,9 +151,9 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
   auto* scales = reinterpret_cast<float*>(blob + s.scales) + (h.scale_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
   auto* zero_points =
       reinterpret_cast<std::int32_t*>(blob + s.zero_points) + (h.zero_point_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
-  if (!d.scale || grouped || quantized)
+  if (grouped || (!d.scale && !quantized))
     *scales = 1.0f;
-  else
+  else if (!quantized)  // else each column's is found when it is packed
     std::memcpy(scales, d.scale, sizeof(float) * (d.scale_per == Per::column ? d.n : 1));
   const bool per_column_zero = h.has_zero_point && h.zero_point_per == static_cast<std::uint8_t>(Per::column);
   for (std::int64_t j = 0; j < (per_column_zero ? d.n : static_cast<std::int64_t>(h.has_zero_point)); ++j)

@@ -2,6 +2,8 @@
 #include <functional>
 #include <string>
 
+#include "tests/conv_problem.h"
+#include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -252,6 +254,73 @@ TEST(Arguments, EmptyProductsNeedNoPointers) {
   EXPECT_EQ(weights.n(), 0);
 }
 
+/// Nor are there rows to share out to threads.
+TEST(Arguments, NoRowsForManyThreads) {
+  Problem problem({.m = 1, .n = 1024, .k = 1024});
+  Weights weights;
+  Gemm plan;
+  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
+  ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+  const Parallel eight{8, schedules[0].for_each, nullptr};
+  GemmArgs none, negative;
+  negative.m = -5;
+  std::vector<char> scratch(10000);
+  EXPECT_EQ(plan.scratch_size(0, 8), 0u);
+  EXPECT_EQ(plan.scratch_size(-5, 8), 0u);
+  EXPECT_TRUE(plan.run(none, eight).ok());
+  EXPECT_TRUE(plan.run(none, nullptr, 0, eight).ok());
+  EXPECT_TRUE(plan.run_batch(nullptr, 0, nullptr, 0, eight).ok());
+  EXPECT_EQ(plan.run(negative, eight).code, Code::invalid_argument);
+  const std::int64_t offsets[] = {0, 0};
+  EXPECT_TRUE(Gemm::run_grouped(&plan, 1, offsets, none, scratch.data(), scratch.size(), eight).ok());
+}
+
+/// A batch of nibbles begins with whole bytes; it may run backwards.
+TEST(Arguments, StridesOfNibbles) {
+  constexpr int count = 3;
+  Problem problem({.m = count, .n = 6, .k = 8, .a = Type::s4});
+  Weights weights;
+  Gemm plan;
+  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
+  ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+  GemmArgs last = problem.args(1);
+  Guarded scratch(plan.scratch_size(1), Gemm::scratch_alignment);
+  const auto run = [&](std::int64_t a_batch_stride) {
+    return plan.run_strided(last, count, a_batch_stride, -last.c_stride, 0, scratch.data(), scratch.size());
+  };
+  expect_refused(run(7), Code::invalid_argument, "odd");
+  expect_refused(run(-7), Code::invalid_argument, "odd");
+  problem.expected();
+  problem.reset_c();
+  EXPECT_TRUE(run(-last.a_stride).ok());
+  EXPECT_TRUE(problem.compare(plan.info().kernel, count));
+}
+
+/// Rows of bits of one length in bytes, but not in bits.
+TEST(Arguments, PlansOfAGroupedProductHaveOneK) {
+  Gemm plans[2];
+  Guarded blobs[2];
+  const std::vector<char> bits(64);
+  for (int i : {0, 1}) {
+    WeightsDesc w;
+    w.type = Type::b1;
+    w.k = i == 0 ? 33 : 40;
+    w.n = 2;
+    w.data = bits.data();
+    std::size_t bytes = 0;
+    ASSERT_TRUE(Weights::packed_size(w, &bytes).ok());
+    blobs[i] = Guarded(bytes, Weights::alignment);
+    Weights weights;
+    ASSERT_TRUE(Weights::pack(w, blobs[i].data(), bytes, &weights).ok());
+    GemmDesc d;
+    d.a = Type::b1;
+    ASSERT_TRUE(Gemm::plan(d, weights, &plans[i]).ok());
+  }
+  std::vector<char> scratch(10000);
+  const std::int64_t offsets[] = {0, 0, 0};
+  expect_refused(Gemm::run_grouped(plans, 2, offsets, {}, scratch.data(), scratch.size()), Code::invalid_argument, "another k");
+}
+
 /// NARROW_VERBOSE=1, and nothing else, makes a run print one line.
 TEST(Arguments, VerboseIsAskedFor) {
   Problem problem({.m = 2, .n = 6, .k = 8});
@@ -261,11 +330,27 @@ TEST(Arguments, VerboseIsAskedFor) {
     setenv("NARROW_VERBOSE", value, 1);
     Gemm plan;
     ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
-    testing::internal::CaptureStderr();
-    EXPECT_TRUE(plan.run(problem.args()).ok());
-    const std::string text = testing::internal::GetCapturedStderr();
-    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), value[0] == '1' ? 1 : 0) << text;
-    EXPECT_EQ(text.find(plan.info().kernel) != std::string::npos, value[0] == '1') << text;
+    ConvProblem images({1, 3, 3, 8, 4, 2, 2}, {Padding::minus_one, Type::s32});
+    ASSERT_TRUE(images.pack().ok());
+    Conv conv;
+    ASSERT_TRUE(Conv::plan(images.desc(), images.weights(), &conv).ok());
+    std::vector<char> scratch(std::max(Gemm::grouped_scratch_size(&plan, 1, 2), conv.scratch_size(1)));
+    std::vector<std::int32_t> c(2 * 2 * 5);  // c_stride is n + 1
+    ConvArgs conv_args = images.args();
+    conv_args.c = c.data();
+    const std::int64_t offsets[] = {0, 2};
+    const std::function<Status()> runs[] = {
+        [&] { return plan.run(problem.args()); },
+        [&] { return Gemm::run_grouped(&plan, 1, offsets, problem.args(), scratch.data(), scratch.size()); },
+        [&] { return conv.run(conv_args, scratch.data(), scratch.size()); },
+    };
+    for (const auto& run : runs) {
+      testing::internal::CaptureStderr();
+      EXPECT_TRUE(run().ok());
+      const std::string text = testing::internal::GetCapturedStderr();
+      EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), value[0] == '1' ? 1 : 0) << text;
+      EXPECT_EQ(text.find(&run == &runs[2] ? conv.info().kernel : plan.info().kernel) != std::string::npos, value[0] == '1') << text;
+    }
   }
   unsetenv("NARROW_VERBOSE");
 }

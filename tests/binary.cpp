@@ -105,7 +105,7 @@ TEST_P(Binary, ExtremeCounts) {
 
 /// Shapes beyond one block, several threads, and few rows with slices of k.
 TEST_P(Binary, Larger) {
-  const std::int64_t shapes[][3] = {{1, 3, 100001}, {2, 700, 3330}, {77, 130, 5150}, {130, 70, 96}, {9, 64, 32768}};
+  const std::int64_t shapes[][3] = {{1, 3, 100001}, {3, 16, 270001}, {2, 700, 3330}, {77, 130, 5150}, {130, 70, 96}, {9, 64, 32768}};
   for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
     for (const auto& [m, n, k] : shapes) {
       Case c = bits(m, n, k);

@@ -125,6 +125,28 @@ TEST_P(Blobs, ForgedHeaders) {
   EXPECT_GT(refused, 10000);
 }
 
+/// Sizes whose product is beyond 64 bits, of a layout that nobody here could check.
+TEST(Blobs, ForgedSizesThatWrapAround) {
+  Guarded blob(256, Weights::alignment);
+  auto* h = blob.as<BlobHeader>();
+  *h = {};
+  std::memcpy(h->magic, blob_magic, sizeof blob_magic);
+  h->version = blob_version;
+  h->type = static_cast<std::uint8_t>(Type::s8);
+  h->layout = 0x7777;
+  h->nr = 1;
+  h->n = std::int64_t{1} << 30;
+  h->k = 8;
+  h->panel_stride = std::uint64_t{1} << 34;
+  h->group_size = 8;
+  h->group_scale = static_cast<std::uint8_t>(Type::f32);
+  h->bytes = sections_of(*h).end;
+  ASSERT_LE(h->bytes, blob.size());
+  h->header_hash = header_hash(*h);
+  Weights opened;
+  EXPECT_EQ(Weights::open(blob.data(), blob.size(), &opened).code, Code::bad_weights);
+}
+
 TEST_P(Blobs, AnotherVersion) {
   Problem problem(small_case());
   Weights packed, opened;

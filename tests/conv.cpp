@@ -61,6 +61,12 @@ TEST_P(Convolution, ValuesThatBecomeBits) {
         ASSERT_EQ(ConvProblem(c, {.padding = padding, .c = Type::s32, .a = a}).check(GetParam()), "");
 }
 
+/// Pixels so long that the copies of a pointwise convolution are packed once more.
+TEST_P(Convolution, LongPixelsThatBecomeBits) {
+  for (Type a : {Type::f32, Type::s8})
+    EXPECT_EQ(ConvProblem({1, 3, 3, 32768, 5, 1, 1}, {Padding::minus_one, Type::s32, a}).check(GetParam()), "");
+}
+
 TEST_P(Convolution, OfBytes) {
   for (const ConvCase& c : cases)
     for (Type a : {Type::u8, Type::s8})
@@ -127,7 +133,7 @@ TEST(Convolution, WhatIsRefused) {
   ASSERT_TRUE(problem.pack().ok());
   Conv conv;
   EXPECT_EQ(conv.run(problem.args(), nullptr, 0).code, Code::invalid_argument);
-  for (int what = 0; what < 12; ++what) {
+  for (int what = 0; what < 15; ++what) {
     ConvDesc d = problem.desc();
     if (what == 0) d.h = 0;
     if (what == 1) d.stride_w = 0;
@@ -141,7 +147,13 @@ TEST(Convolution, WhatIsRefused) {
     if (what == 9) d.pool = {2, 2, 0, 2}, d.gemm.c = Type::b1;
     if (what == 10) d.groups = 5, d.c = 200;
     if (what == 11) d.groups = 0;
+    if (what == 12) d.w = 1, d.pad_left = d.pad_right = 0, d.pool = {2, 2, 0, 2}, d.gemm.c = Type::b1;  // no output to pool
+    if (what == 13) d.pad_top = d.pad_bottom = d.pad_left = d.pad_right = std::int64_t{1} << 30;
+    if (what == 14) d.h = d.w = d.stride_h = d.stride_w = std::int64_t{1} << 30;
+    std::vector<std::int32_t> thresholds(5);
+    d.gemm.threshold = thresholds.data();
     EXPECT_FALSE(Conv::plan(d, problem.weights(), &conv).ok()) << what;
+    EXPECT_EQ(conv.run(problem.args(), nullptr, 0).code, Code::invalid_argument) << what;  // it is as unplanned as before
   }
   EXPECT_FALSE(Conv::plan(problem.desc(), Weights{}, &conv).ok());
   ASSERT_TRUE(Conv::plan(problem.desc(), problem.weights(), &conv).ok());

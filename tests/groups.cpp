@@ -263,6 +263,13 @@ TEST(GroupArguments, AreChecked) {
   scale[15] = std::numeric_limits<float>::infinity();
   EXPECT_EQ(code(good), invalid);
   scale[15] = 1;
+  std::vector<float> float_zero_point(16, 7.5f);
+  const auto with_floats = [&](WeightsDesc& d) { d.groups.zero_point = float_zero_point.data(), d.groups.zero_point_type = Type::f32; };
+  EXPECT_EQ(changed(with_floats), Code::ok);
+  for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    float_zero_point[15] = bad;
+    EXPECT_EQ(changed(with_floats), invalid);
+  }
 
   std::size_t bytes = 0;
   ASSERT_TRUE(Weights::packed_size(good, &bytes).ok());
@@ -280,6 +287,11 @@ TEST(GroupArguments, AreChecked) {
   const std::int32_t bias[8] = {};
   EXPECT_EQ(planned([](GemmDesc&) {}), Code::ok);
   EXPECT_EQ(planned([](GemmDesc& d) { d.c = Type::s32; }), unsupported);
+  EXPECT_EQ(planned([](GemmDesc& d) {
+              static const std::int32_t threshold[8] = {};
+              d.c = Type::b1, d.threshold = threshold;
+            }),
+            unsupported);
   EXPECT_EQ(planned([](GemmDesc& d) { d.a = Type::u8; }), unsupported);
   EXPECT_EQ(planned([](GemmDesc& d) { d.a_zero_point = 1; }), unsupported);
   EXPECT_EQ(planned([](GemmDesc& d) { d.a_zero_point_per = Per::row; }), unsupported);

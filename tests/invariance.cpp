@@ -1,4 +1,5 @@
 // The same bits however the work is cut: rows one at a time, threads and schedules of any kind, batches.
+#include "src/driver.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
@@ -18,10 +19,49 @@ std::vector<Case> cases() {
        .residual = Type::u8, .activation = Activation::relu},
       {.m = 21, .n = 75, .k = 70, .a = Type::u8, .a_zero_point = Given::each, .a_scale = Given::each, .c = Type::f32,
        .residual = Type::f16},
-      {.m = 13, .n = 300, .k = 1000, .a = Type::bf16, .b_scale = Given::tensor, .c = Type::f32, .pad = 3},
-      {.m = 3, .n = 35, .k = 9000, .a = Type::s8, .c = Type::s32, .accumulate = true},   // few tiles, long k
-      {.m = 1, .n = 130, .k = 9000, .a = Type::u8, .b_zero_point = Given::tensor, .c = Type::f32},
+      {.m = 40, .n = 300, .k = 1000, .a = Type::bf16, .b_scale = Given::tensor, .c = Type::f32, .pad = 3},  // tiles for all
+      {.m = 3, .n = 64, .k = 32768, .a = Type::s8, .a_scale = Given::each, .c = Type::f32, .accumulate = true},  // slices of k
+      {.m = 1, .n = 130, .k = 32000, .a = Type::u8, .b_zero_point = Given::tensor, .c = Type::f32},
   };
+}
+
+/// Among the cases are some that are large enough for several threads, and for slices of k.
+TEST_P(Invariance, OfWhatIsShared) {
+  int shared = 0, sliced = 0;
+  for (const Case& c : cases()) {
+    Problem problem(c);
+    Weights weights;
+    Gemm plan;
+    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+    problem.desc().cap = GetParam();
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    const Blocking b = blocking(GemmAccess::product(plan), c.m, 8);
+    shared += b.threads > 2;
+    sliced += b.slices > 1;
+  }
+  EXPECT_GE(shared, 2);
+  EXPECT_GE(sliced, 1);
+}
+
+/// What scratch_size says for m rows will do for any fewer.
+TEST_P(Invariance, ScratchForFewerRows) {
+  for (const auto& [n, k] : {std::pair<std::int64_t, std::int64_t>{128, 11008}, {192, 8192}, {70, 4096}, {1000, 300}})
+    for (Type a : {Type::u8, Type::f32}) {
+      Problem problem({.m = 1, .n = n, .k = k, .a = a, .c = Type::f32});
+      Weights weights;
+      Gemm plan;
+      ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+      problem.desc().cap = GetParam();
+      ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+      const Product& p = GemmAccess::product(plan);
+      for (int threads : {1, 2, 8, 64}) {
+        std::size_t most = 0;
+        for (std::int64_t m = 0; m <= 600; ++m) {
+          most = std::max(most, scratch_bytes(p, blocking(p, m, threads), m));
+          ASSERT_GE(plan.scratch_size(m, threads), most) << m << " rows of " << n << 'x' << k << ", " << threads << " threads";
+        }
+      }
+    }
 }
 
 /// The last row of a product of m rows is that row's own product.
@@ -116,8 +156,8 @@ TEST_P(Invariance, OfStridedBatches) {
   for (Case c : cases()) {
     constexpr int count = 40;  // of 3 rows each
     c.m = 3 * count;
-    c.n = std::min<std::int64_t>(c.n, 40);
-    c.k = std::min<std::int64_t>(c.k, 60);
+    c.n = std::min<std::int64_t>(c.n, 200);
+    c.k = std::min<std::int64_t>(c.k, 300);
     Problem problem(c);
     Weights weights;
     Gemm plan;

@@ -10,6 +10,7 @@ TEST(Overflow, MaxKIsExact) {
   EXPECT_EQ(max_k(Type::s8, Type::s8, false), 131071);  // (2^31 - 1) / (128 * 128)
   EXPECT_EQ(max_k(Type::u8, Type::s8, true), 33025);    // (2^31 - 1) / (255 * 255)
   EXPECT_EQ(max_k(Type::s8, Type::s8, true), 33025);
+  EXPECT_EQ(max_k(Type::u8, Type::s4, false), 1052688);  // (2^31 - 1) / (255 * 8)
   // Each is the largest: one more, and the worst case is beyond int32.
   EXPECT_LE(std::int64_t{65793} * 255 * 128, std::int64_t{1} << 31);
   EXPECT_GT(std::int64_t{65794} * 255 * 128, std::int64_t{1} << 31);
@@ -71,6 +72,32 @@ TEST_P(OverflowTiers, ZeroPointsMoveTheLimit) {
   Problem problem({.m = 2, .n = 5, .k = 140000, .a = Type::u8, .a_fill = Fill::extremes, .b_fill = Fill::lowest});
   problem.set_zero_point(&zero_point);  // every weight is 0
   EXPECT_TRUE(problem.check(Cap(GetParam())));
+}
+
+/// Of nibbles the zero point alone decides.
+TEST_P(OverflowTiers, Nibbles) {
+  const std::int64_t k = max_k(Type::u8, Type::s4, false);
+  const std::vector<unsigned char> data(static_cast<std::size_t>((k + 2) / 2));
+  for (const auto& [zero_point, length, code] :
+       {std::tuple{0, k, Code::ok}, {0, k + 1, Code::overflow}, {7, k, Code::overflow}, {-1, k, Code::ok}}) {
+    WeightsDesc d;
+    d.type = Type::s4;
+    d.k = length;
+    d.n = 1;
+    d.stride = (length + 1) / 2 * 2;
+    d.data = data.data();
+    d.zero_point = &zero_point;
+    d.cap = GetParam();
+    std::size_t bytes = 0;
+    ASSERT_TRUE(Weights::packed_size(d, &bytes).ok());
+    Guarded blob(bytes, Weights::alignment);
+    Weights weights;
+    ASSERT_TRUE(Weights::pack(d, blob.data(), bytes, &weights).ok());
+    GemmDesc g;
+    g.cap = GetParam();
+    Gemm plan;
+    EXPECT_EQ(Gemm::plan(g, weights, &plan).code, code) << zero_point << ' ' << length;
+  }
 }
 
 TEST_P(OverflowTiers, BiasCounts) {

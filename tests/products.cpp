@@ -3,6 +3,7 @@
 
 #include "src/blocking.h"
 #include "src/cpu.h"
+#include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -88,12 +89,13 @@ TEST_P(Products, EveryKTail) {
 /// Shapes beyond one block: several strips, slabs and, with few rows, slices of k.
 TEST_P(Products, Larger) {
   const Kernel& kernel = *rows_of(GetParam()).front();
-  const std::int64_t shapes[][3] = {{1, 3, 5000}, {1, 40, 4096}, {2, 700, 333}, {5, 1000, 333}, {17, 33, 65}, {77, 130, 515}, {130, 70, 96}};
+  const std::int64_t shapes[][3] = {{1, 3, 5000},   {1, 40, 32768}, {3, 16, 40000},  {2, 700, 333},
+                                    {5, 1000, 333}, {17, 33, 65},   {77, 130, 515}, {130, 70, 96}};
   for (const auto& [m, n, k] : shapes)
     for (Type a : {Type::u8, Type::s8, Type::bf16}) {
       Problem problem({.m = m, .n = n, .k = k, .a = a, .a_zero_point = is_float(a) ? Given::none : Given::each,
                        .b_scale = Given::each, .c = Type::f32, .bias = Bias::f32, .seed = 77});
-      ASSERT_TRUE(problem.check(kernel));
+      for (int threads : {1, 8}) ASSERT_TRUE(problem.check(kernel, {threads, schedules[1].for_each, nullptr})) << threads;
     }
 }
 

@@ -107,6 +107,42 @@ TEST_P(WeightsStreams, EqualOnePack) {
   }
 }
 
+/// No columns are a blob of a header, and a block of none adds nothing.
+TEST_P(WeightsStreams, NoColumns) {
+  const std::vector<float> floats(64 * 16, 0.5f);
+  for (Type type : {Type::s8, Type::s4, Type::u4})
+    for (std::int64_t group : {0, 32}) {
+      WeightsDesc d;
+      d.type = type;
+      d.k = 16;
+      d.cap = GetParam();
+      d.data_type = Type::f32;
+      d.data = floats.data();
+      d.groups.size = type == Type::s8 ? 0 : group;
+      for (std::int64_t n : {0, 64}) {
+        d.n = n;
+        std::size_t bytes = 0;
+        ASSERT_TRUE(Weights::packed_size(d, &bytes).ok());
+        Guarded once(bytes, Weights::alignment), streamed(bytes, Weights::alignment);
+        Weights weights;
+        ASSERT_TRUE(Weights::pack(d, once.data(), bytes, &weights).ok());
+        EXPECT_TRUE(once.margins_intact());
+        WeightsStream stream;
+        ASSERT_TRUE(WeightsStream::begin(d, streamed.data(), bytes, &stream).ok());
+        for (std::int64_t columns : {std::int64_t{0}, n, std::int64_t{0}}) {
+          WeightsDesc block = d;
+          block.n = columns;
+          ASSERT_TRUE(stream.add(block).ok());
+        }
+        ASSERT_TRUE(stream.finish(&weights).ok());
+        EXPECT_TRUE(streamed.margins_intact());
+        EXPECT_EQ(std::memcmp(once.data(), streamed.data(), bytes), 0);
+        const Status s = Weights::open(streamed.data(), bytes, &weights);
+        EXPECT_TRUE(s.ok()) << s.reason;
+      }
+    }
+}
+
 TEST(LayoutArguments, AreChecked) {
   const std::vector<std::uint8_t> data(4096);
   const std::vector<float> scales(64, 1.0f);

@@ -6,6 +6,7 @@
 #include "narrow/parallel_openmp.h"
 #endif
 #include "narrow/parallel_threads.h"
+#include "src/driver.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
@@ -18,11 +19,11 @@ NARROW_FOR_EACH_TIER(Threads);
 
 std::vector<Case> cases() {
   return {
-      {.m = 37, .n = 130, .k = 200, .a = Type::u8, .a_zero_point = Given::each, .c = Type::s32},
-      {.m = 19, .n = 200, .k = 150, .a = Type::f32, .dynamic = Dynamic::asymmetric, .b_zero_point = Given::each,
+      {.m = 64, .n = 250, .k = 510, .a = Type::u8, .a_zero_point = Given::each, .c = Type::s32},
+      {.m = 41, .n = 300, .k = 390, .a = Type::f32, .dynamic = Dynamic::asymmetric, .b_zero_point = Given::each,
        .b_scale = Given::each, .c = Type::f32, .bias = Bias::f32, .activation = Activation::silu},
-      {.m = 1, .n = 90, .k = 9000, .a = Type::s8, .b_scale = Given::each, .c = Type::s8},
-      {.m = 2, .n = 16, .k = 20000, .a = Type::u8, .b_fill = Fill::random, .c = Type::s32, .accumulate = true},
+      {.m = 1, .n = 128, .k = 32000, .a = Type::s8, .b_scale = Given::each, .c = Type::s8},
+      {.m = 2, .n = 16, .k = 60000, .a = Type::u8, .b_fill = Fill::random, .c = Type::s32, .accumulate = true},
   };
 }
 
@@ -31,6 +32,23 @@ void check_all(const Parallel& parallel, Tier tier) {
     Problem problem(c);
     ASSERT_TRUE(problem.check(Cap(tier), parallel));
   }
+}
+
+/// The cases are large enough for threads to be worth their while, some by slices of k.
+TEST_P(Threads, AreUsed) {
+  int sliced = 0;
+  for (const Case& c : cases()) {
+    Problem problem(c);
+    Weights weights;
+    Gemm plan;
+    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
+    problem.desc().cap = GetParam();
+    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    const Blocking b = blocking(GemmAccess::product(plan), c.m, 8);
+    EXPECT_GT(b.threads, 1) << c;
+    sliced += b.slices > 1;
+  }
+  EXPECT_GE(sliced, 1);
 }
 
 TEST_P(Threads, Pool) {

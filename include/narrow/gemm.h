@@ -30,7 +30,7 @@ enum class Requantize : std::uint8_t {
 /// each step to the last rounding; every tier, thread count and m yields the same bits.
 ///
 /// Weights with groups of k (WeightsDesc::groups) take A as s8, s4 or u4 with zero point 0, or floats quantized symmetrically, and give
-/// every output but s32 and fixed_point, without an s32 bias. With the sum I_g of a group, exact in int32, in the place of
+/// every output but s32, b1 and fixed_point, without an s32 bias. With the sum I_g of a group, exact in int32, in the place of
 /// float(sum) stands
 ///   F = 0;  F = fma(float(I_g), b_scale[g,j], F) for g = 0, 1, ...;  I_g = sum over the group of a[i,k] * (b[k,j] - b_zero_point[g,j])
 /// and the b_scale_j that follow are 1. docs/arithmetic.md has the variants.
