@@ -29,7 +29,7 @@ namespace narrow {
 namespace {
 
 constexpr std::int64_t most = std::int64_t{1} << 30;  // of any size; keeps products of two far from overflow
-constexpr std::int64_t most_elements = std::int64_t{1} << 38;  // of an image; keeps the bytes of all that are worked on together so, too
+constexpr std::int64_t most_elements = std::int64_t{1} << 38;  // of an image, with its padding; keeps bytes of many small
 /// Output pixels, for each thread, from which on images are worked on one after another rather than together.
 constexpr std::int64_t pixels_together = 1024;
 
@@ -305,8 +305,9 @@ struct ConvAccess {
     conv.conv_w_ = conv.out_w_ = conv_output(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left + d.pad_right);
     if (d.pool.h) {
       if (d.gemm.c != Type::b1) return bad("conv: a pool needs an output of bits");
-      if (Status s = check_pool(d.pool, std::max<std::int64_t>(1, conv.conv_h_), std::max<std::int64_t>(1, conv.conv_w_)); !s.ok())
-        return s;
+      // An empty output is pooled to an empty one.
+      const auto some = [](std::int64_t size) { return std::max<std::int64_t>(1, size); };
+      if (Status s = check_pool(d.pool, some(conv.conv_h_), some(conv.conv_w_)); !s.ok()) return s;
       conv.out_h_ = conv_output(conv.conv_h_, d.pool.h, d.pool.stride_h, 1, d.pool.pad_top + d.pool.pad_bottom);
       conv.out_w_ = conv_output(conv.conv_w_, d.pool.w, d.pool.stride_w, 1, d.pool.pad_left + d.pool.pad_right);
     }

@@ -190,7 +190,7 @@ std::size_t scratch_up_to(const Product& p, std::int64_t m, int threads) noexcep
   std::int64_t largest_tile = 0;
   const Geometry& g = p.kernel->geometry;
   for (int w = 1; w <= g.max_panels; ++w) largest_tile = std::max<std::int64_t>(largest_tile, w * g.nr * g.max_rows[w - 1]);
-  const int used = may_slice(p) ? blocking(p, m, threads).threads : 1;  // by no fewer rows more
+  const int used = may_slice(p) ? blocking(p, m, threads).threads : 1;  // fewer rows use no more
   const std::size_t partial = used > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(2 * used * largest_tile) : 0;
   if (m <= 0 || p.n == 0 || p.window.rows || (!may_pack(p, m) && partial == 0)) return 0;
   return bytes_for_any_rows(p, m, threads) + partial;
@@ -225,8 +225,8 @@ void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexc
 
 bool alike(const Product& a, const Product& b) noexcept {
   const Groups &g = a.groups, &h = b.groups;
-  return a.kernel == b.kernel && a.real_k == b.real_k && a.n == b.n && a.a == b.a && a.dynamic == b.dynamic && a.spec.c == b.spec.c &&
-         a.spec.residual == b.spec.residual && a.spec.row_scale == b.spec.row_scale &&
+  return a.kernel == b.kernel && a.real_k == b.real_k && a.n == b.n && a.a == b.a && a.dynamic == b.dynamic &&
+         a.spec.c == b.spec.c && a.spec.residual == b.spec.residual && a.spec.row_scale == b.spec.row_scale &&
          a.spec.row_zero_point == b.spec.row_zero_point && a.row_sums == b.row_sums && a.must_pack == b.must_pack &&
          !a.permutation == !b.permutation && g.count == h.count && g.size == h.size && g.row_scales == h.row_scales &&
          g.sum_factor == h.sum_factor;

@@ -222,6 +222,7 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
   // Item by item through a window on the stack: no allocation, and no limit on the count.
   constexpr int window = 32;
   GemmArgs items[window];
+  if (!p.kernel) return bad("gemm: run before plan");
   if (count < 0) return bad("gemm: negative count");
   if (is_4bit(p.a) && a_batch_stride % 2 != 0) return bad("gemm: an odd a_batch_stride of 4-bit values");
   for (int begin = 0; begin < count; begin += window) {

@@ -233,6 +233,7 @@ TEST(Arguments, OfARun) {
   expect_refused(plan.run_batch(nullptr, 1, scratch.data(), scratch.size()), Code::invalid_argument, "no items");
   expect_refused(plan.run_strided(args, -1, 0, 0, 0, scratch.data(), scratch.size()), Code::invalid_argument, "negative count");
   expect_refused(Gemm{}.run(args), Code::invalid_argument, "run before plan");
+  expect_refused(Gemm{}.run_strided(args, 1, 1, 1, 1, scratch.data(), scratch.size()), Code::invalid_argument, "run before plan");
   EXPECT_TRUE(problem.compare("nothing", 0));
   EXPECT_TRUE(plan.run_batch(nullptr, 0, scratch.data(), scratch.size()).ok());
   EXPECT_EQ(Gemm{}.scratch_size(5), 0u);
