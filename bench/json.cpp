@@ -68,6 +68,7 @@ std::string object(const Row& row, const Machine& machine) {
     o.real("value", median_figure(row, row.narrow));
     o.string("unit", text(row.unit));
     o.string("base", row.base_name);
+    o.real("base_value", row.base.empty() ? 0 : median_figure(row, row.base));
     o.spread("narrow_over_base", ratio(row.narrow, row.base), 1);
   }
   o.real("macs", row.macs);

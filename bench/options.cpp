@@ -24,15 +24,18 @@ std::string op_names() {
 }  // namespace
 
 std::string usage() {
+  std::string lines;
+  for (const ShapeFormat& format : shape_formats)
+    lines += "                  " + std::string(format.op) + " " + std::string(format.fields) + "\n";
   return "Measures narrow beside oneDNN and beside the limits of the machine.\n"
-         "  --shapes FILE   lines \"int8 M N K\", # starts a comment (default: a built-in list of real layers)\n"
+         "  --shapes FILE   shapes to measure, # starts a comment (default: a built-in list of real layers); lines of\n" + lines +
          "  --op NAME       one operation only: " + op_names() + "\n"
          "  --threads N     threads of narrow and of its rivals (default: 1)\n"
          "  --isa TIER      cap narrow and oneDNN alike: avx2, avxvnni, avx512, ... (default: NARROW_ISA, or no cap)\n"
          "  --json FILE     the rows (default: narrow-bench.json beside the program)\n"
          "  --html FILE     the report with its plots (default: beside the JSON); bar charts as .svg beside it\n"
          "Google Benchmark's flags work: --benchmark_filter=REGEX, --benchmark_repetitions=N, --benchmark_min_time=SECONDS\n"
-         "(measuring time of each case, default 1), --benchmark_format=json|csv|console (instead of the table),\n"
+         "(measuring time of each case, default 0.5), --benchmark_format=json|csv|console (instead of the table),\n"
          "--benchmark_out=FILE, --benchmark_list_tests.\n";
 }
 

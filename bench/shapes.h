@@ -183,6 +183,7 @@ conv_binary 1 28 28 256 256 3 3 1 1
 conv_binary 1 27 27 96 256 5 5 1 2
 conv_binary 1 13 13 256 384 3 3 1 1
 conv_binary 1 13 13 384 384 3 3 1 1
+conv_binary 1 13 13 384 256 3 3 1 1
 conv_binary 1 28 28 128 256 1 1 1 0
 conv_binary 1 14 14 512 256 1 1 1 0
 )";
@@ -239,8 +240,8 @@ inline bool parse_shapes(std::string_view text, std::string_view source, std::ve
       std::int64_t value = 0;
       const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
       if (code != std::errc() || end != word.data() + word.size() || value < (field == "PAD" ? 0 : 1) || value > largest)
-        return fail(expected + "; " + std::string(field) + " is \"" + std::string(word) + "\", not a number from 1 to " +
-                    std::to_string(largest));
+        return fail(expected + "; " + std::string(field) + " is \"" + std::string(word) + "\", not a number from " +
+                    (field == "PAD" ? "0" : "1") + " to " + std::to_string(largest));
       shape.dims.push_back(value);
     }
     if (const std::string_view extra = next_word(line); !extra.empty())

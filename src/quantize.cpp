@@ -1,6 +1,7 @@
 #include "src/quantize.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels/common/float16.h"
@@ -33,8 +34,9 @@ Quantizer quantizer_of(float lo, float hi, Type type, Type scale_type) {
   return q;
 }
 
-/// The sum of squares of what the quantizer makes wrong, in double after each block so that a long group counts as it should.
-double error_of(const Quantizer& q, const float* x, int count) {
+/// The sum of squares of what the quantizer makes wrong, in double after each block so that a long group counts as it should, and
+/// times the square of `unit`, a power of two, so that no square leaves the range of floats.
+double error_of(const Quantizer& q, const float* x, int count, float unit) {
   constexpr int lanes = 8;
   float sum[lanes] = {};
   const float lo = static_cast<float>(q.lo), hi = static_cast<float>(q.hi), zero = static_cast<float>(q.zero_point);
@@ -44,7 +46,7 @@ double error_of(const Quantizer& q, const float* x, int count) {
       float v = x[i + l] * q.inverse + zero;
       v = v < lo ? lo : v;
       v = v > hi ? hi : v;
-      const float wrong = x[i + l] - ((v + shift) - shift - zero) * q.scale;
+      const float wrong = (x[i + l] - ((v + shift) - shift - zero) * q.scale) * unit;
       sum[l] += wrong * wrong;
     }
   double total = 0;
@@ -85,6 +87,7 @@ bool fit(const FloatSource& x, Type type, Type scale_type, Range range, Quantize
   if (!finite || range == Range::min_max || out->inverse == 0) return finite;
 
   // Ranges cut by i / 64, and of the best several the widest.
+  const float unit = std::ldexp(1.0f, -std::ilogb(out->scale));  // about a step of the widest range
   constexpr int candidates = 40;
   Quantizer q[candidates];
   double error[candidates] = {};
@@ -94,7 +97,7 @@ bool fit(const FloatSource& x, Type type, Type scale_type, Range range, Quantize
   }
   for (std::int64_t first = 0; first < x.count; first += FloatSource::block) {
     const int n = x.read(first, values);
-    for (int i = 0; i < candidates; ++i) error[i] += error_of(q[i], values, n);
+    for (int i = 0; i < candidates; ++i) error[i] += error_of(q[i], values, n, unit);
   }
   *out = q[std::min_element(error, error + candidates) - error];
   return true;

@@ -91,6 +91,29 @@ TEST_P(Binary, EveryK) {
   }
 }
 
+/// Rows that end in padding beyond their last line.
+TEST_P(Binary, LongRowsWithAnEnd) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
+    for (std::int64_t k : {8160, 8170, 16352}) ASSERT_NO_FATAL_FAILURE(check_rows(bits(1, 20, k), *kernel, {1, 3, 7}));
+}
+
+/// What tiles compare counts with, where sums and thresholds are at the ends of int32.
+TEST_P(Binary, LimitsOfThresholds) {
+  constexpr std::int32_t ends[] = {INT32_MIN, INT32_MIN + 1, INT32_MIN + 2, -2, -1, 0, 1, 2, INT32_MAX - 2, INT32_MAX - 1, INT32_MAX};
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
+    if (kernel->limits == nullptr) continue;
+    for (std::int32_t from : ends)
+      for (std::int32_t threshold : ends) {
+        alignas(64) std::int32_t thresholds[max_tile_cols], limits[max_tile_cols];
+        std::fill_n(thresholds, max_tile_cols, threshold);
+        std::fill_n(limits, max_tile_cols, from);
+        kernel->limits(thresholds, max_tile_cols, limits);
+        for (std::int64_t differ : {0, 1, 2, 3, 1000, 1 << 24})
+          ASSERT_EQ(differ >= limits[0], from - 2 * differ <= threshold) << from << ' ' << threshold << ' ' << differ;
+      }
+  }
+}
+
 /// All bits alike and all bits different: the counts that fill a byte, and those of a k beyond 16 bits.
 TEST_P(Binary, ExtremeCounts) {
   for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
@@ -104,7 +127,7 @@ TEST_P(Binary, ExtremeCounts) {
 }
 
 /// Shapes beyond one block, several threads, and few rows with slices of k.
-TEST_P(Binary, Larger) {
+TEST_P(Binary, LargerOnThreads) {
   const std::int64_t shapes[][3] = {{1, 3, 100001}, {3, 16, 270001}, {2, 700, 3330}, {77, 130, 5150}, {130, 70, 96}, {9, 64, 32768}};
   for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
     for (const auto& [m, n, k] : shapes) {
@@ -118,8 +141,7 @@ TEST_P(Binary, Larger) {
         Problem problem(c);
         Gemm plan;
         ASSERT_TRUE(problem.make_plan(*kernel, &plan));
-        for (int threads : {1, 2, 3, 8})
-          ASSERT_TRUE(problem.check(plan, m, {threads, schedules[0].for_each, nullptr})) << threads;
+        for (int threads : {1, 2, 3, 8}) ASSERT_TRUE(problem.check(plan, m, {threads, thread_for_each_task, nullptr})) << threads;
       }
     }
 }

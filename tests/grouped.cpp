@@ -71,7 +71,7 @@ struct Experts {
   Guarded blobs_[count];
 };
 
-TEST_P(Grouped, EqualsEachPlan) {
+TEST_P(Grouped, EqualsEachPlanOnAnyThreads) {
   Rng rng(3);
   const std::int64_t offset_sets[][Experts::count + 1] = {{0, 1, 3, 3, 10, 11, 40},
                                                           {0, 0, 0, 0, 0, 0, 1},

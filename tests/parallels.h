@@ -13,6 +13,13 @@ struct Schedule {
   void (*for_each)(void*, int tasks, Parallel::Task task, void* argument);
 };
 
+/// A new thread for every task.
+inline void thread_for_each_task(void*, int tasks, Parallel::Task task, void* argument) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < tasks; ++i) threads.emplace_back(task, argument, i);
+  for (std::thread& t : threads) t.join();
+}
+
 inline constexpr Schedule schedules[] = {
     {"in order on one thread",
      [](void*, int tasks, Parallel::Task task, void* argument) {
@@ -27,14 +34,8 @@ inline constexpr Schedule schedules[] = {
        for (int i = 1; i < tasks; i += 2) task(argument, i);
        for (int i = 0; i < tasks; i += 2) task(argument, i);
      }},
+    {"a thread for each task", thread_for_each_task},
     {"without a parallel-for", nullptr},
 };
-
-/// A new thread for every task.
-inline void thread_for_each_task(void*, int tasks, Parallel::Task task, void* argument) {
-  std::vector<std::thread> threads;
-  for (int i = 0; i < tasks; ++i) threads.emplace_back(task, argument, i);
-  for (std::thread& t : threads) t.join();
-}
 
 }  // namespace narrow::test

@@ -207,6 +207,30 @@ TEST(QuantizeWeights, SearchFindsTheLeastError) {
   }
 }
 
+/// The size of the values does not matter, but for what a scale can hold.
+TEST(QuantizeWeights, SearchIsTheSameAtAnySize) {
+  constexpr std::int64_t k = 256, n = 4;
+  const std::vector<float> x = weights_of(k * n, 5);
+  const auto searched = [&](int exponent, Range range) {
+    std::vector<float> scaled(x);
+    for (float& value : scaled) value = std::ldexp(value, exponent);
+    WeightsDesc w;
+    w.type = Type::s4;
+    w.k = k;
+    w.n = n;
+    w.data = scaled.data();
+    w.data_type = Type::f32;
+    w.groups.size = 64;
+    w.range = range;
+    std::vector<float> real = real_values(pack(w).view);
+    for (float& value : real) value = std::ldexp(value, -exponent);
+    return real;
+  };
+  const std::vector<float> expected = searched(0, Range::mse);
+  EXPECT_NE(expected, searched(0, Range::min_max));
+  for (int exponent : {-100, -80, -60, 60, 80, 110}) EXPECT_EQ(searched(exponent, Range::mse), expected) << exponent;
+}
+
 /// The share of the signal that 4 bits keep: more for smaller groups, and more for the search than for the whole range.
 TEST(QuantizeWeights, SignalToNoise) {
   constexpr std::int64_t k = 1024, n = 8;

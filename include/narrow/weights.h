@@ -60,7 +60,9 @@ struct WeightsDesc {
   std::int64_t stride = 0;  ///< Elements (b1: bytes) from one row of that order to the next; 0 means dense. For s4 and u4 an even
                             ///< number: each row begins with a byte of its own.
 
-  const float* scale = nullptr;  ///< Finite, 1 or n values; null means 1.
+  /// Finite, 1 or n values; null means 1. (Columns with scales in f16 or bf16, or zero points as groups have them, are groups of
+  /// size k, rounded up to a multiple of 8.)
+  const float* scale = nullptr;
   Per scale_per = Per::tensor;   ///< tensor or column.
   /// 1 or n values in the range of the type; null means 0 (u4: 8). None for b1.
   const std::int32_t* zero_point = nullptr;

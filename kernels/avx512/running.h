@@ -40,7 +40,9 @@ struct RunningVectors : Vector512 {
     ptrdiff_t at = 0;
     for (; bytes - at >= 64; at += 64) _mm512_storeu_si512(to + at, run(_mm512_loadu_si512(from + at)));
     if (at == padded) return;
-    const auto mask = [](ptrdiff_t count) { return count > 0 ? ~uint64_t{0} >> (64 - count) : 0; };
+    const auto mask = [](ptrdiff_t count) {
+      return count >= 64 ? ~uint64_t{0} : count > 0 ? ~uint64_t{0} >> (64 - count) : 0;
+    };
     _mm512_mask_storeu_epi8(to + at, mask(padded - at), run(_mm512_maskz_loadu_epi8(mask(bytes - at), from + at)));
   }
 };

@@ -23,16 +23,19 @@ void add_sums(const int32_t* from, ptrdiff_t count, int32_t* sum) {
 }
 
 /// A sum is init - 2 * differ: at most the threshold where differ is at least half of init - threshold, rounded up. The
-/// halves are subtracted, as the difference may leave int32. `count` is a multiple of the vectors' width.
+/// halves are subtracted, as the difference may leave int32; their carry may, too, and then nothing differs in so many places
+/// anyway. `count` is a multiple of the vectors' width.
 template <class S>
 void limits(const int32_t* threshold, ptrdiff_t count, int32_t* init) {
   using I = typename S::I;
-  const I one = S::broadcast(int32_t{1});
+  const I one = S::broadcast(int32_t{1}), ones = S::broadcast(int32_t{-1});
   for (ptrdiff_t j = 0; j < count; j += S::width) {
     const I t = S::load(threshold + j), from = S::load(init + j);
     const I carry = S::bit_and(S::bit_and(from, S::bit_xor(t, one)), one);
     const I half = S::sub(S::template shift_right_signed<1>(from), S::template shift_right_signed<1>(t));
-    S::store(init + j, S::add(half, carry));
+    const I sum = S::add(half, carry);
+    const I left = S::template shift_right_signed<31>(S::bit_and(sum, S::bit_xor(half, ones)));  // -1 where it has left int32
+    S::store(init + j, S::add(sum, left));
   }
 }
 
