@@ -1,6 +1,6 @@
 // Weights of 4 bits on AVX-512 without VNNI, exact over the whole range: VPMADDUBSW multiplies nibbles, as unsigned, by s8 of a
 // row and adds pairs, at most 2 * 15 * 128 = 3840 in magnitude; those of both halves of a step are added in 16 bits, and
-// VPMADDWD with ones makes them int32. Registers of the 9x32 tile: zmm0-17 sums, 4 for the halves of the panels' step, mask,
+// VPMADDWD with ones makes them int32. Registers of the 5x48 tile: zmm0-14 sums, 6 for the halves of the panels' step, mask,
 // ones, 2 for broadcasts of A, 2 for products.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vector.h"
@@ -29,7 +29,7 @@ struct Int4 : Vector512 {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<Int4, Simd>("gemm_s8u4_9x32x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<Int4, Simd>("gemm_s8u4_5x48x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace
 
