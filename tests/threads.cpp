@@ -23,7 +23,7 @@ std::vector<Case> cases() {
       {.m = 41, .n = 300, .k = 390, .a = Type::f32, .dynamic = Dynamic::asymmetric, .b_zero_point = Given::each,
        .b_scale = Given::each, .c = Type::f32, .bias = Bias::f32, .activation = Activation::silu},
       {.m = 1, .n = 128, .k = 32000, .a = Type::s8, .b_scale = Given::each, .c = Type::s8},
-      {.m = 2, .n = 4, .k = 130000, .a = Type::s8, .b_fill = Fill::random, .c = Type::s32, .accumulate = true},
+      {.m = 2, .n = 8, .k = 130000, .a = Type::s8, .b_fill = Fill::random, .c = Type::s32, .accumulate = true},
   };
 }
 
