@@ -30,11 +30,8 @@ TEST_P(Invariance, OfWhatIsShared) {
   int shared = 0, sliced = 0;
   for (const Case& c : cases()) {
     Problem problem(c);
-    Weights weights;
     Gemm plan;
-    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
-    problem.desc().cap = GetParam();
-    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    ASSERT_TRUE(problem.make_plan(Cap(GetParam()), &plan));
     const Blocking b = blocking(GemmAccess::product(plan), c.m, 8);
     shared += b.threads > 2;
     sliced += b.slices > 1;
@@ -48,11 +45,8 @@ TEST_P(Invariance, ScratchForFewerRows) {
   for (const auto& [n, k] : {std::pair<std::int64_t, std::int64_t>{128, 11008}, {192, 8192}, {70, 4096}, {1000, 300}})
     for (Type a : {Type::u8, Type::f32}) {
       Problem problem({.m = 1, .n = n, .k = k, .a = a, .c = Type::f32});
-      Weights weights;
       Gemm plan;
-      ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
-      problem.desc().cap = GetParam();
-      ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+      ASSERT_TRUE(problem.make_plan(Cap(GetParam()), &plan));
       const Product& p = GemmAccess::product(plan);
       for (int threads : {1, 2, 8, 64}) {
         std::size_t most = 0;
@@ -69,11 +63,8 @@ TEST_P(Invariance, OfRows) {
   for (const Case& c : cases()) {
     Problem problem(c);
     ASSERT_FALSE(problem.trivial()) << c;
-    Weights weights;
     Gemm plan;
-    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
-    problem.desc().cap = GetParam();
-    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    ASSERT_TRUE(problem.make_plan(Cap(GetParam()), &plan));
     for (std::int64_t m = 1; m <= c.m; ++m) ASSERT_TRUE(problem.check(plan, m));
   }
 }
@@ -81,11 +72,8 @@ TEST_P(Invariance, OfRows) {
 TEST_P(Invariance, OfThreadsAndSchedules) {
   for (const Case& c : cases()) {
     Problem problem(c);
-    Weights weights;
     Gemm plan;
-    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
-    problem.desc().cap = GetParam();
-    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    ASSERT_TRUE(problem.make_plan(Cap(GetParam()), &plan));
     for (int threads : {1, 2, 3, 8, 64})
       for (const Schedule& schedule : schedules) {
         SCOPED_TRACE(testing::Message() << threads << " threads, " << schedule.name);
@@ -127,11 +115,8 @@ TEST_P(Invariance, OfBatchesOnThreads) {
     for (int threads : {1, 3}) {
       // The items are the rows of one problem, cut into pieces of 1, 2, 3 ... rows and an empty one.
       Problem problem(c);
-      Weights weights;
       Gemm plan;
-      ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
-      problem.desc().cap = GetParam();
-      ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+      ASSERT_TRUE(problem.make_plan(Cap(GetParam()), &plan));
       problem.expected();
       problem.reset_c();
       std::vector<GemmArgs> items;
@@ -159,11 +144,8 @@ TEST_P(Invariance, OfStridedBatches) {
     c.n = std::min<std::int64_t>(c.n, 200);
     c.k = std::min<std::int64_t>(c.k, 300);
     Problem problem(c);
-    Weights weights;
     Gemm plan;
-    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
-    problem.desc().cap = GetParam();
-    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    ASSERT_TRUE(problem.make_plan(Cap(GetParam()), &plan));
     problem.expected();
     problem.reset_c();
     GemmArgs first = problem.args();

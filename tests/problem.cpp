@@ -74,11 +74,8 @@ testing::AssertionResult Problem::check(const Gemm& plan, std::int64_t m, const 
 }
 
 testing::AssertionResult Problem::check(Cap cap, const Parallel& parallel) {
-  Weights weights;
-  if (Status s = pack(cap, &weights, parallel); !s.ok()) return failed("pack", s);
-  desc_.cap = cap;
   Gemm plan;
-  if (Status s = Gemm::plan(desc_, weights, &plan); !s.ok()) return failed("plan", s);
+  if (testing::AssertionResult r = make_plan(cap, &plan, parallel); !r) return r;
   return check(plan, case_.m, parallel);
 }
 
@@ -86,6 +83,14 @@ testing::AssertionResult Problem::check(const Kernel& kernel, const Parallel& pa
   Gemm plan;
   if (testing::AssertionResult r = make_plan(kernel, &plan); !r) return r;
   return check(plan, case_.m, parallel);
+}
+
+testing::AssertionResult Problem::make_plan(Cap cap, Gemm* out, const Parallel& parallel) {
+  Weights weights;
+  if (Status s = pack(cap, &weights, parallel); !s.ok()) return failed("pack", s);
+  desc_.cap = cap;
+  if (Status s = Gemm::plan(desc_, weights, out); !s.ok()) return failed("plan", s);
+  return testing::AssertionSuccess();
 }
 
 testing::AssertionResult Problem::make_plan(const Kernel& kernel, Gemm* out) {

@@ -43,6 +43,8 @@ class Problem : public Operands {
   testing::AssertionResult check(Cap cap, const Parallel& parallel = serial());
   /// ... or with one kernel row.
   testing::AssertionResult check(const Kernel& kernel, const Parallel& parallel = serial());
+  /// Packs and plans, likewise.
+  testing::AssertionResult make_plan(Cap cap, Gemm* out, const Parallel& parallel = serial());
   testing::AssertionResult make_plan(const Kernel& kernel, Gemm* out);
 
   /// C against the reference in the last m rows, and untouched everywhere else.

@@ -39,11 +39,8 @@ TEST_P(Threads, AreUsed) {
   int sliced = 0;
   for (const Case& c : cases()) {
     Problem problem(c);
-    Weights weights;
     Gemm plan;
-    ASSERT_TRUE(problem.pack(Cap(GetParam()), &weights).ok());
-    problem.desc().cap = GetParam();
-    ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+    ASSERT_TRUE(problem.make_plan(Cap(GetParam()), &plan));
     const Blocking b = blocking(GemmAccess::product(plan), c.m, 8);
     EXPECT_GT(b.threads, 1) << c;
     sliced += b.slices > 1;
@@ -71,11 +68,8 @@ TEST_P(Threads, OpenMP) {
 TEST_P(Threads, ShareAPlan) {
   for (const Case& c : cases()) {
     Problem shared(c);
-    Weights weights;
     Gemm plan;
-    ASSERT_TRUE(shared.pack(Cap(GetParam()), &weights).ok());
-    shared.desc().cap = GetParam();
-    ASSERT_TRUE(Gemm::plan(shared.desc(), weights, &plan).ok());
+    ASSERT_TRUE(shared.make_plan(Cap(GetParam()), &plan));
     const std::vector<unsigned char> expected = shared.expected();
     const GemmArgs args = shared.args();
     std::vector<std::vector<unsigned char>> results(6, std::vector<unsigned char>(expected.size()));
