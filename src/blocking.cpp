@@ -25,11 +25,10 @@ int widest_strip(const Geometry& g) noexcept {
 }
 
 bool best_as_one_stream(std::int64_t panel_bytes, std::int64_t b_bytes, std::int64_t l2) noexcept {
-  return panel_bytes >= 8192 && b_bytes <= l2 / 4 * 3;
+  return panel_bytes >= 4096 && b_bytes <= l2 / 4 * 3;
 }
 
-int strip_width(const Geometry& g, std::int64_t m, int widest, bool one_stream) noexcept {
-  if (m <= 2 && one_stream) return 1;
+int strip_width(const Geometry& g, std::int64_t m, int widest) noexcept {
   if (m > max_tile_rows) return widest;
   // One pass is seen at once, without divisions: the smallest products cost little more.
   for (int w = g.max_panels; w > 1; --w)
@@ -54,7 +53,7 @@ std::int64_t rows_of_one_block(std::int64_t row_bytes, std::int64_t columns, std
 Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   Blocking b{};
   b.kc = in.m > streaming_rows ? in.kc : in.k;
-  b.strip_panels = strip_width(g, in.m, in.widest, in.one_stream);
+  b.strip_panels = strip_width(g, in.m, in.widest);
   const std::int64_t tile_rows = g.max_rows[b.strip_panels - 1];
 
   b.block_rows = round_up(in.m, tile_rows);

@@ -18,7 +18,6 @@ namespace narrow {
 struct BlockingInput {
   std::int64_t m, panels, k;  ///< k padded
   int widest;                 ///< see widest_strip
-  bool one_stream;            ///< see best_as_one_stream
   std::int64_t kc;            ///< see k_of_one_pass
   std::int64_t whole_rows;    ///< see rows_of_one_block
   int threads;                ///< that the caller offers
@@ -43,13 +42,13 @@ struct Blocking {
 /// It also writes the longest pieces of rows of C, which counts where that comes from memory (1024^3 of nibbles: a seventh).
 int widest_strip(const Geometry& geometry) noexcept;
 
-/// Whether one or two rows take B a panel at a time: from the L2 cache a single stream comes faster than several (185 GB/s
+/// Whether one or two rows take B a panel at a time: from the L2 cache a single stream comes faster than several (200 GB/s
 /// against 125 on Zen 5), if it is long enough to get going; from further away several do.
 bool best_as_one_stream(std::int64_t panel_bytes, std::int64_t b_bytes, std::int64_t l2) noexcept;
 
 /// Panels of a strip for m rows. Where A has no more rows than the tallest tile, it is the most (but at least two, if there
-/// are) with which its rows pass over B in the fewest tiles; but see best_as_one_stream.
-int strip_width(const Geometry& geometry, std::int64_t m, int widest, bool one_stream) noexcept;
+/// are) with which its rows pass over B in the fewest tiles.
+int strip_width(const Geometry& geometry, std::int64_t m, int widest) noexcept;
 
 /// kc for many rows: all of k where the widest strip, of so many bytes, leaves the L2 cache room enough, else even parts that are half as
 /// long, because then most of what a block reads of A stays there, too. Multiples of `unit`: k_unit, or the size of a group.

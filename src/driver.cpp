@@ -78,7 +78,7 @@ class Call {
 
   Rows rows_of(int i, std::int64_t row, std::int64_t in_slab) const {
     if (reading_ == Reading::packed) return packed_rows(p_, packed_).from(in_slab, p_.kernel->geometry.row_group);
-    if (reading_ == Reading::tail_packed)
+    if (reading_ == Reading::tail_copied)
       return rows_with_tail(p_, items_[i], packed_, tail_rows(p_, items_[i].m)).from(row, 1);
     return in_place(p_, items_[i]).from(row, 1);
   }
@@ -98,7 +98,8 @@ class Call {
     const Parts strips = split(p_.panel_count, p_.kernel->geometry.max_panels);
     claim(parallel_, slab.rows * strips.count, [&](int, std::int64_t piece) {
       const std::int64_t in_slab = piece / strips.count, strip = piece % strips.count;
-      const std::int64_t within = in_slab % p_.kernel->geometry.row_group, first = in_slab - within;  // slabs begin with a group
+      const std::int64_t within = in_slab % p_.kernel->geometry.row_group,
+                         first = in_slab - within;  // slabs begin with a group
       Rows rows = rows_of(slab.item, slab.row + first, first);
       rows = {nullptr, 0, offset(rows.scale, within), offset(rows.zero_point, within), offset(rows.row_sum, within)};
       reduce(p_, items_[slab.item], rows, packed_.partial, b_.slices, slab.row + in_slab, strips.begin(strip),
@@ -135,9 +136,7 @@ std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
 bool may_pack(const Product& p, std::int64_t m) { return p.must_pack || p.ragged || m > in_place_rows; }
 
 /// k: integer sums may be added up in any order.
-bool may_slice(const Product& p) {
-  return p.groups.count == 0 && p.window.rows == 0 && !p.kernel->geometry.running;
-}
+bool may_slice(const Product& p) { return p.groups.count == 0 && p.window.rows == 0 && !p.kernel->geometry.running; }
 
 }  // namespace
 
@@ -169,8 +168,7 @@ void complete(Product* p) noexcept {
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry,
-               {m, p.panel_count, p.k_padded, p.widest, p.one_stream, p.kc, p.whole_rows, threads, may_slice(p)});
+  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, threads, may_slice(p)});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
@@ -207,18 +205,23 @@ std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
 
 void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexcept {
   const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
-  const int strip_panels = strip_width(p.kernel->geometry, item.m, p.widest, p.one_stream);
+  const int strip_panels = strip_width(p.kernel->geometry, item.m, p.widest);
   const Reading how = reading(p, item);
   Rows rows = in_place(p, item);
   if (how != Reading::in_place) {
-    // Of a tail, no more than the last tile of a strip is packed.
+    // Of a tail, no more than the last tile of a strip is copied.
     const Parts strips = split(p.panel_count, strip_panels);
     const auto last_rows = [&](std::int64_t panels) { return split(item.m, p.kernel->geometry.max_rows[panels - 1]).size; };
     std::int64_t count = how == Reading::packed ? item.m : last_rows(strips.size);
-    if (how == Reading::tail_packed && strips.larger > 0) count = std::max(count, last_rows(strips.size + 1));
+    if (how == Reading::tail_copied && strips.larger > 0) count = std::max(count, last_rows(strips.size + 1));
     const Packed packed = Packed::carve(p, count, align(scratch));
-    pack_rows(p, item, item.m - count, count, packed, 0);
-    rows = how == Reading::packed ? packed_rows(p, packed) : rows_with_tail(p, item, packed, count);
+    if (how == Reading::packed) {
+      pack_rows(p, item, 0, count, packed, 0);
+      rows = packed_rows(p, packed);
+    } else {
+      copy_tail(p, item, count, packed);
+      rows = rows_with_tail(p, item, packed, count);
+    }
   }
   compute(p, item, rows, everything, strip_panels, p.k_padded);
 }
@@ -260,9 +263,9 @@ void multiply(const Products& products, const Blocking& largest, const GemmArgs*
         bytes - static_cast<std::size_t>(at - static_cast<char*>(scratch)) - Packed::slack(p) - partial_bytes(p, b, total);
     if (how == Reading::packed)
       slab_rows = std::min({total, b.slab_rows, static_cast<std::int64_t>(room / Packed::bytes_per_row(p))});
-    const std::int64_t tail = how == Reading::tail_packed ? tail_rows(p, total) : 0;
+    const std::int64_t tail = how == Reading::tail_copied ? tail_rows(p, total) : 0;
     packed = Packed::carve(p, how == Reading::packed ? slab_rows : tail, at);
-    if (tail > 0) pack_rows(p, *items, total - tail, tail, packed, 0);
+    if (tail > 0) copy_tail(p, *items, tail, packed);
   }
   const Call call(products, items, b, parallel, how, packed);
   Slab slab{items, 0, 0, 0};

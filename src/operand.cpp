@@ -1,6 +1,7 @@
 #include "src/operand.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace narrow {
 namespace {
@@ -71,7 +72,22 @@ Rows rows_with_tail(const Product& p, const GemmArgs& item, const Packed& packed
   Rows rows = in_place(p, item);
   rows.tail = packed.a;
   rows.tail_rows = count;
+  rows.tail_stride = std::min<std::ptrdiff_t>(rows.a_stride, p.packed_row_bytes);
   return rows;
+}
+
+void copy_tail(const Product& p, const GemmArgs& item, std::int64_t count, const Packed& packed) {
+  const Rows rows = rows_with_tail(p, item, packed, count);
+  const auto element = static_cast<std::ptrdiff_t>(size_of(p.a));
+  const std::ptrdiff_t row_bytes = p.k * element;
+  const char* const from = rows.a + (item.m - count) * rows.a_stride;
+  const std::ptrdiff_t last = (count - 1) * rows.tail_stride;
+  if (rows.tail_stride == rows.a_stride)
+    std::memcpy(packed.a, from, static_cast<std::size_t>(last + row_bytes));
+  else
+    for (std::int64_t r = 0; r < count; ++r)
+      std::memcpy(packed.a + r * rows.tail_stride, from + r * rows.a_stride, static_cast<std::size_t>(row_bytes));
+  std::memset(packed.a + last + row_bytes, 0, static_cast<std::size_t>((p.k_padded - p.k) * element));
 }
 
 std::int64_t tail_rows(const Product& p, std::int64_t m) { return std::min<std::int64_t>(m, p.kernel->geometry.max_rows[0]); }

@@ -24,14 +24,14 @@ inline bool aliases(const Product& p, const GemmArgs& item) {
 /// How A comes to the tiles.
 enum class Reading {
   in_place,
-  tail_packed,  ///< in place but for its last rows: reading past the end of any other is reading the next one, where B is zero
+  tail_copied,  ///< in place but for its last rows: reading past the end of any other is reading the next one, where B is zero
   packed,
 };
 
 inline Reading reading(const Product& p, const GemmArgs& item) {
   if (p.must_pack || aliases(p, item)) return Reading::packed;
   if (!p.ragged) return Reading::in_place;
-  return p.k_padded - p.k <= item.a_stride ? Reading::tail_packed : Reading::packed;
+  return p.k_padded - p.k <= item.a_stride ? Reading::tail_copied : Reading::packed;
 }
 
 /// Elements from row to row of A in the order of k that the panels have: rows of nibbles begin with a byte of their own.
@@ -79,8 +79,9 @@ struct Rows {
   const float* scale;
   const std::int32_t* zero_point;
   const std::int32_t* row_sum;
-  const char* tail = nullptr;  ///< where Reading::tail_packed: a copy of the item's last rows, packed_row_bytes apart
+  const char* tail = nullptr;  ///< where Reading::tail_copied: the copy of the item's last rows
   std::int64_t tail_rows = 0;
+  std::ptrdiff_t tail_stride = 0;
 
   Rows from(std::int64_t row, int row_group) const {
     return {a + (row_group == 1 ? row : row / row_group) * a_stride,
@@ -89,7 +90,8 @@ struct Rows {
             zero_point ? zero_point + row : nullptr,
             row_sum ? row_sum + row : nullptr,
             tail,
-            tail_rows};
+            tail_rows,
+            tail_stride};
   }
 };
 
@@ -110,7 +112,10 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
 /// Rows as pack_rows leaves them.
 Rows packed_rows(const Product& p, const Packed& packed);
 
-/// Rows in place, but for the last `count`, which pack_rows has left in scratch.
+/// Copies the last `count` rows of an item to where tiles may read beyond the end of the last.
+void copy_tail(const Product& p, const GemmArgs& item, std::int64_t count, const Packed& packed);
+
+/// Rows in place, but for the last `count`, which copy_tail has left in scratch.
 Rows rows_with_tail(const Product& p, const GemmArgs& item, const Packed& packed, std::int64_t count);
 
 /// Rows of a tail that serves strips of any width.

@@ -52,15 +52,17 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
 /// One pass of tiles over a strip, each tile below the one before.
 struct Pass {
   const TileFn* run;
+  bool apart;   ///< panels are taken one after another, by tiles of one (see best_as_one_stream)
   Parts tiles;  ///< in groups of rows
   int row_group;
   std::int64_t rows;  ///< that are left
   const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
-  bool carried;       ///< the sums go on from those in C
-  std::ptrdiff_t c_row_bytes;
-  const char* after;          ///< what is read after the pass; null: nothing that is known
-  bool ahead;                 ///< see asks_ahead; the first tile decides, as it is the one to which B is new
-  const char* next;           ///< what the next tile asks for, if it is not yet next_end
+  std::ptrdiff_t tail_stride;
+  bool carried;  ///< the sums go on from those in C
+  std::ptrdiff_t c_row_bytes, c_panel_bytes;
+  const char* after;  ///< what is read after the pass; null: nothing that is known
+  bool ahead;         ///< see asks_ahead; the first tile decides, as it is the one to which B is new
+  const char* next;   ///< what the next tile asks for, if it is not yet next_end
   const char* next_end;
   std::ptrdiff_t next_share;  ///< from what one tile asks for to what the one below it does
   Reals reals;                ///< what args.reals is where tiles write floats
@@ -100,6 +102,27 @@ struct Pass {
   }
 };
 
+/// See Pass::apart. A function of its own, as its copies would cost every other product 2 ns.
+[[gnu::noinline]] void run_apart(const Pass& pass, int nr, std::int64_t rows) {
+  TileArgs args = pass.args;
+  Reals reals{};
+  if (args.reals) {
+    reals = pass.reals;
+    args.reals = &reals;
+  }
+  for (int left = args.cols; left > 0; left -= nr) {
+    args.cols = std::min(left, nr);
+    pass.run[rows - 1](args);
+    args.b = static_cast<const char*>(args.b) + args.b_stride;
+    args.c = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(args.c) + pass.c_panel_bytes);
+    args.init = offset(args.init, nr);
+    args.first_column += nr;
+    args.turned >>= nr;
+    reals.scale = offset(reals.scale, nr);
+    reals.bias = offset(reals.bias, nr);
+  }
+}
+
 /// The next tiles of a pass: [begin, end).
 void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t end) {
   TileArgs& args = pass.args;
@@ -108,11 +131,14 @@ void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t en
     const std::int64_t rows = pass.row_group == 1 ? groups : std::min(groups * pass.row_group, pass.rows);
     if (pass.tail && t + 1 == pass.tiles.count) {
       args.a = pass.tail;
-      args.a_stride = p.packed_row_bytes;
+      args.a_stride = pass.tail_stride;
     }
     if (pass.carried) args.init = args.c;
     args.next = pass.next < pass.next_end ? pass.next : args.b;
-    pass.run[rows - 1](args);
+    if (pass.apart)
+      run_apart(pass, p.kernel->geometry.nr, rows);
+    else
+      pass.run[rows - 1](args);
     args.a = static_cast<const char*>(args.a) + groups * args.a_stride;
     args.c = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(args.c) + rows * pass.c_row_bytes);
     if (args.reals) pass.reals.row_scale += rows * pass.reals.row_scale_step;
@@ -214,6 +240,8 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   Pass pass;
   pass.row_group = g.row_group;
   pass.carried = false;
+  pass.apart = p.one_stream && unit.rows <= 2;
+  pass.c_panel_bytes = 4 * g.nr;
   pass.args.b_stride = p.panel_stride;
   pass.args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
   if (p.window.rows) pass.args.steps /= p.window.rows * p.window.runs;
@@ -231,14 +259,15 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     panel += panels;
 
     if (output == Output::bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
-    pass.run = run[panels - 1];
+    pass.run = run[pass.apart ? 0 : panels - 1];
     pass.tiles = split_rows(unit.rows, g.max_rows[panels - 1], g.row_group);
     pass.rows = unit.rows;
     pass.args.a = rows.a;
     pass.args.a_stride = rows.a_stride;
     pass.tail = nullptr;
+    pass.tail_stride = rows.tail_stride;
     if (rows.tail && unit.row + unit.rows == item.m)
-      pass.tail = rows.tail + (rows.tail_rows - pass.tiles[pass.tiles.count - 1]) * p.packed_row_bytes;
+      pass.tail = rows.tail + (rows.tail_rows - pass.tiles[pass.tiles.count - 1]) * rows.tail_stride;
     pass.args.b = b;
     pass.args.first_column = p.window.column + column;
     if (unit.k > 0) {
@@ -264,6 +293,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       pass.args.turned = columns.turned;
       pass.args.c = reinterpret_cast<std::int32_t*>(bits_of(item, unit.row, column));
       pass.args.c_stride = pass.c_row_bytes = item.c_stride;
+      pass.c_panel_bytes = g.nr / 8;
     } else if (unit.partial) {
       pass.args.c = unit.partial + column;
       pass.args.c_stride = padded_n(p);
@@ -273,6 +303,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       pass.args.c = reinterpret_cast<std::int32_t*>(static_cast<char*>(item.c) + (unit.row * item.c_stride + column) * c_size);
       pass.args.c_stride = item.c_stride;
       pass.c_row_bytes = pass.args.c_stride * c_size;
+      pass.c_panel_bytes = g.nr * c_size;
       if (output == Output::reals) pass.write_reals(p.spec, rows, columns);
     }
     run_tiles(p, pass, 0, pass.tiles.count);

@@ -19,6 +19,10 @@ struct Dot : Vector {
     Acc pairs;
     asm("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0" : "+v"(acc), "=&v"(pairs) : "v"(a), "v"(b));
   }
+  static NARROW_INLINE void dot_in_order(Acc& acc, A a, B b) {
+    Acc pairs;
+    asm volatile("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0" : "+v"(acc), "=&v"(pairs) : "v"(a), "v"(b));
+  }
 };
 
 }  // namespace

@@ -5,18 +5,25 @@
 #include "kernels/avx2/dot.h"
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vector.h"
+#include "kernels/common/few_rows.h"
 #include "kernels/common/gemm_kernel.h"
 
 namespace narrow {
 namespace {
 
 struct Int8 : Dot<Vector256> {
+  using Few = FewRows<Int8, 1>;
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}};
   static constexpr int step_bytes = 16;
 
   static NARROW_INLINE B load_b(const char* p) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static NARROW_INLINE B load_b_in_order(const char* p) {
+    B b;
+    asm volatile("vpmovsxbw %1, %0" : "=x"(b) : "m"(*reinterpret_cast<const __m128i_u*>(p)));
+    return b;
   }
 };
 

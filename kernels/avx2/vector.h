@@ -16,6 +16,7 @@ struct Vector256 {
   using Acc = __m256i;
   using A = __m256i;
   using B = __m256i;
+  typedef __m256i Line __attribute__((may_alias, aligned(1)));
   static constexpr int lanes = 8, vectors = 1;
   static constexpr bool prefetches = true;
   static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
@@ -24,6 +25,14 @@ struct Vector256 {
     int32_t four;
     memcpy(&four, p, 4);
     return _mm256_set1_epi32(four);
+  }
+  /// Four steps of a row, and one of them as load_a has it.
+  static NARROW_INLINE A load_four(const char* p) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  template <int step>
+  static NARROW_INLINE A quarter(A four) {
+    return _mm256_shuffle_epi32(four, 0x55 * step);
   }
   static NARROW_INLINE B load(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   /// The low (0) or the high (1) nibbles of bytes.

@@ -19,6 +19,7 @@ struct Vector512 {
   using B = __m512i;
   static constexpr int lanes = 16, vectors = 1;
   static constexpr bool prefetches = true;
+  typedef __m512i Line __attribute__((may_alias, aligned(1)));
   typedef int32_t Word __attribute__((may_alias, aligned(1)));
   static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
 
@@ -27,7 +28,15 @@ struct Vector512 {
     memcpy(&four, p, 4);
     return _mm512_set1_epi32(four);
   }
-  /// The same where it stands among other volatile assembly: the compiler does not gather the loads of several rows.
+  /// Four steps of a row, and one of them as load_a has it.
+  static NARROW_INLINE A load_four(const char* p) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  template <int step>
+  static NARROW_INLINE A quarter(A four) {
+    return _mm512_shuffle_epi32(four, static_cast<_MM_PERM_ENUM>(0x55 * step));
+  }
+  /// Like load_a where it stands among other volatile assembly: the compiler does not gather the loads of several rows.
   static NARROW_INLINE A load_a_in_order(const char* p) {
     A a;
     asm volatile("vpbroadcastd %1, %0" : "=v"(a) : "m"(*reinterpret_cast<const Word*>(p)));

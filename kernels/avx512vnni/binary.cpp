@@ -53,7 +53,7 @@ struct OneRow;
 /// between the operations. The 60 of these are 15 cycles on four ports, in which there is time for 30 loads: 24 broadcasts of A
 /// within each VPXORD, and 6 of B.
 struct Running : RunningVectors {
-  using One = OneRow;
+  using Few = OneRow;
   struct Acc {
     __m512i carries, sum;  // the latter without its carries: one place for each k
   };
@@ -98,6 +98,7 @@ struct Running : RunningVectors {
 /// lines are read after all first ones. (Its operations are Running's, whose text stands here again: statements of which both
 /// could share some leave g++ 12 registers to copy between them, which costs a per cent of large products.)
 struct OneRow : Running {
+  static constexpr int most_rows = 1;
   struct A {
     __m512i middle, end;
   };
@@ -122,12 +123,11 @@ struct OneRow : Running {
   }
 
  private:
-  typedef __m512i Line __attribute__((may_alias, aligned(1)));
   static NARROW_INLINE const Line& line(const char* p) { return *reinterpret_cast<const Line*>(p); }
 };
 
 struct RunningToBits : ToBits<Running> {
-  using One = ToBits<OneRow>;
+  using Few = ToBits<OneRow>;
 };
 
 constexpr Kernel rows[] = {

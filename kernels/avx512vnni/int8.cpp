@@ -4,23 +4,33 @@
 // cycles on two ports and 10 loads of the 24 that two load ports could do.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vector.h"
+#include "kernels/common/few_rows.h"
 #include "kernels/common/gemm_kernel.h"
 
 namespace narrow {
 namespace {
 
 struct Int8 : Vector512 {
+  using Few = FewRows<Int8, 3>;
   static constexpr Geometry geometry = {
       .a = Type::u8, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 11, 8, 6}};
   static constexpr int step_bytes = 64, in_flight = 10;
   using ToReal = ToRealOrBytes;
 
   static NARROW_INLINE B load_b(const char* p) { return _mm512_loadu_si512(p); }
+  static NARROW_INLINE B load_b_in_order(const char* p) {
+    B b;
+    asm volatile("vmovdqu64 %1, %0" : "=v"(b) : "m"(*reinterpret_cast<const Line*>(p)));
+    return b;
+  }
   static NARROW_INLINE A flip(A a) { return _mm512_xor_si512(a, _mm512_set1_epi8(-128)); }
   // The one instruction as assembly with a tied operand: from the intrinsic, g++ 12 copies and spills the accumulators.
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+  }
+  static NARROW_INLINE void dot_in_order(Acc& acc, A a, B b) {
+    asm volatile("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
   }
 };
 

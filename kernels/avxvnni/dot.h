@@ -14,6 +14,9 @@ struct Dot : Vector256 {
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
   }
+  static NARROW_INLINE void dot_in_order(Acc& acc, A a, B b) {
+    asm volatile("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
+  }
 };
 
 }  // namespace

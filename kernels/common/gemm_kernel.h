@@ -14,6 +14,15 @@ namespace {
 template <class Isa>
 struct Flipped : Isa {
   static NARROW_INLINE typename Isa::A load_a(const char* p) { return Isa::flip(Isa::load_a(p)); }
+  static NARROW_INLINE typename Isa::A load_step(const char* p) requires LoadsStep<Isa> { return Isa::flip(Isa::load_step(p)); }
+};
+/// With what there is for few rows.
+template <class Isa>
+struct FlippedRows : Flipped<Isa> {};
+template <class Isa>
+requires requires { typename Isa::Few; }
+struct FlippedRows<Isa> : Flipped<Isa> {
+  using Few = Flipped<typename Isa::Few>;
 };
 
 /// The weights are int8, or as few bits as Isa::geometry says.
@@ -44,8 +53,8 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
     kernel.to_reals.indirect = tiles_to_reals<Isa, true>();
   }
   if constexpr (requires(typename Isa::A a) { Isa::flip(a); }) {
-    kernel.to_sums.flipped = tiles<Flipped<Isa>>.run;
-    kernel.to_reals.flipped = tiles_to_reals<Flipped<Isa>>();
+    kernel.to_sums.flipped = tiles<FlippedRows<Isa>>.run;
+    kernel.to_reals.flipped = tiles_to_reals<FlippedRows<Isa>>();
   }
   return kernel;
 }

@@ -25,7 +25,8 @@
 //   load_a(p), load_b(p), zero(), add(acc, acc)
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
 //   first(acc&, a, b)         may be there: acc = products, which saves the tile's first k-step zeros and additions
-//   One                       may be there: the Isa, of the same operands, whose tiles serve a single row
+//   Few                       may be there: the Isa, of the same operands, whose tiles serve up to Few::most_rows rows
+//   load_step(p)              of an Isa with a_steps > 1 for k that is no multiple of them: an A for a single step (dot<0>)
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
 //   finish(acc, init)         sums, as store takes them, from the accumulator and the initial sums in memory
@@ -80,6 +81,9 @@ concept StoresBytes = requires { &Isa::ToReal::store_bytes; };
 template <class Isa>
 concept SetsSums = requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) { Isa::first(x, a, b); };
 
+template <class Isa>
+concept LoadsStep = requires(const char* p) { Isa::load_step(p); };
+
 template <class Isa, int rows, int panels, bool indirect = false, bool reals = false>
 void tile(const TileArgs& args) {
   constexpr int vectors = Isa::vectors;
@@ -115,14 +119,19 @@ void tile(const TileArgs& args) {
   if constexpr (indirect) unroll<groups>([&]<int r>() NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
 
   auto advance = [&](auto turn) NARROW_LAMBDA {
-    unroll<turn.steps / Isa::a_steps>([&]<int g>() NARROW_LAMBDA {
+    constexpr int held_steps = turn.steps < Isa::a_steps ? 1 : Isa::a_steps;
+    unroll<turn.steps / held_steps>([&]<int g>() NARROW_LAMBDA {
       typename Isa::A held[groups];  // only where one load of A covers several steps
       if constexpr (Isa::a_steps > 1)
         unroll<groups>([&]<int r>() NARROW_LAMBDA {
-          held[r] = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + g * Isa::a_steps * Isa::a_bytes);
+          const char* const p = (indirect ? pixel[r] + at : a + r * a_stride) + g * held_steps * Isa::a_bytes;
+          if constexpr (held_steps < Isa::a_steps)
+            held[r] = Isa::load_step(p);
+          else
+            held[r] = Isa::load_a(p);
         });
-      unroll<Isa::a_steps>([&]<int s>() NARROW_LAMBDA {
-        constexpr int step = g * Isa::a_steps + s;
+      unroll<held_steps>([&]<int s>() NARROW_LAMBDA {
+        constexpr int step = g * held_steps + s;
         typename Isa::B bv[panels][vectors];
         unroll<panels, vectors>([&]<int p, int v>() NARROW_LAMBDA {
           bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
@@ -173,8 +182,9 @@ void tile(const TileArgs& args) {
       for (; steps >= unrolled; steps -= unrolled) advance(Turn<unrolled, may_prefetch>{});
     else
       for (; steps >= unrolled; steps -= unrolled) advance(Turn<unrolled, false>{});
-    if constexpr (unrolled > Isa::a_steps)
-      for (; steps > 0; steps -= Isa::a_steps) advance(Turn<Isa::a_steps, false>{});
+    constexpr int least = LoadsStep<Isa> ? 1 : Isa::a_steps;
+    if constexpr (unrolled > least)
+      for (; steps > 0; steps -= least) advance(Turn<least, false>{});
   }
 
   if constexpr (phases > 1)
@@ -270,14 +280,14 @@ void tile(const TileArgs& args) {
     write(std::false_type{});
 }
 
-/// What tiles of so many rows are made of: Isa or, for a single row, Isa::One if there is such a thing.
+/// What tiles of so many rows are made of: Isa or, for few rows, Isa::Few if there is such a thing.
 template <class Isa, int rows>
 struct ForRows {
   using T = Isa;
 };
 template <class Isa, int rows>
-requires(rows == 1 && requires { typename Isa::One; }) struct ForRows<Isa, rows> {
-  using T = typename Isa::One;
+requires(rows <= Isa::Few::most_rows) struct ForRows<Isa, rows> {
+  using T = typename Isa::Few;
 };
 
 /// run[panels - 1][rows - 1] for every tile that the geometry allows; null beyond.
