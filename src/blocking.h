@@ -42,8 +42,8 @@ struct Blocking {
 /// It also writes the longest pieces of rows of C, which counts where that comes from memory (1024^3 of nibbles: a seventh).
 int widest_strip(const Geometry& geometry) noexcept;
 
-/// Whether one or two rows take B a panel at a time: from the L2 cache a single stream comes faster than several (200 GB/s
-/// against 125 on Zen 5), if it is long enough to get going; from further away several do.
+/// Whether a single stream may bring B faster than several: from the L2 cache, if it is long enough to get going; from further
+/// away several do. See Kernel::stream_rows.
 bool best_as_one_stream(std::int64_t panel_bytes, std::int64_t b_bytes, std::int64_t l2) noexcept;
 
 /// Panels of a strip for m rows. Where A has no more rows than the tallest tile, it is the most (but at least two, if there

@@ -159,7 +159,7 @@ void complete(Product* p) noexcept {
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   p->widest = widest_strip(g);
   const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
-  p->one_stream = !p->groups.count && best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes());
+  p->stream_rows = best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes()) ? p->kernel->stream_rows : 0;
   p->far = b_bytes > 2 * l2_bytes();
   const std::int64_t unit = p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit;
   p->kc = k_of_one_pass(p->widest * p->panel_bytes, p->k_padded, unit, l2_bytes());

@@ -28,7 +28,7 @@ struct Product {
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
   std::int64_t panel_bytes;       ///< of values of B, without padding between panels
   int widest;                     ///< strip for many rows, in panels
-  bool one_stream;                ///< see best_as_one_stream; not for groups, whose sums are slower than a stream
+  int stream_rows;                ///< see Kernel; 0 where B is not best read as one stream
   bool far;                       ///< B is read from beyond the L2 cache
   std::int64_t kc;                ///< k of one pass over a strip, for many rows
   std::int64_t whole_rows;        ///< up to so many rows, read in place on one thread, are one unit of work

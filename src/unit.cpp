@@ -240,7 +240,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   Pass pass;
   pass.row_group = g.row_group;
   pass.carried = false;
-  pass.apart = p.one_stream && unit.rows <= 2;
+  pass.apart = unit.rows <= p.stream_rows;
   pass.c_panel_bytes = 4 * g.nr;
   pass.args.b_stride = p.panel_stride;
   pass.args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);

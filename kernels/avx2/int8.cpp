@@ -12,7 +12,7 @@ namespace narrow {
 namespace {
 
 struct Int8 : Dot<Vector256> {
-  using Few = FewRows<Int8, 1>;
+  using Few = FewRows<Int8, 1, 0>;
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}};
   static constexpr int step_bytes = 16;

@@ -98,7 +98,7 @@ struct Running : RunningVectors {
 /// lines are read after all first ones. (Its operations are Running's, whose text stands here again: statements of which both
 /// could share some leave g++ 12 registers to copy between them, which costs a per cent of large products.)
 struct OneRow : Running {
-  static constexpr int most_rows = 1;
+  static constexpr int most_rows = 1, stream_rows = 1;
   struct A {
     __m512i middle, end;
   };

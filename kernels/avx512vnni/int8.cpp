@@ -11,7 +11,7 @@ namespace narrow {
 namespace {
 
 struct Int8 : Vector512 {
-  using Few = FewRows<Int8, 3>;
+  using Few = FewRows<Int8, 3, 2>;
   static constexpr Geometry geometry = {
       .a = Type::u8, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 11, 8, 6}};
   static constexpr int step_bytes = 64, in_flight = 10;

@@ -9,7 +9,7 @@ namespace narrow {
 namespace {
 
 struct Int8 : Dot {
-  using Few = FewRows<Int8, 2>;
+  using Few = FewRows<Int8, 2, 2>;
   static constexpr Geometry geometry = {
       .a = Type::u8, .nr = 8, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 5, 4, 2}};
   static constexpr int step_bytes = 32;

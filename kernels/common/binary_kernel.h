@@ -57,6 +57,7 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
                    .needs = needs,
                    .layout = layout,
                    .geometry = Isa::geometry,
+                   .stream_rows = stream_rows<Isa>(),
                    .to_sums = binary_tile_set<Isa, RunTiles, false>(),
                    .pack_a = pack_bits<Simd>,
                    .pack_b = pack_panels<Isa>,

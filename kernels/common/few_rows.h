@@ -11,12 +11,12 @@ namespace {
 
 /// Of an Isa whose steps take four bytes of a row, with load_four and quarter (see Vector512), and with load_b and dot in a form
 /// that the compiler leaves where it stands.
-template <class Isa, int rows>
+template <class Isa, int rows, int streaming>
 struct FewRows : Isa {
   using typename Isa::A;
   using typename Isa::Acc;
   using typename Isa::B;
-  static constexpr int most_rows = rows, a_steps = 4, in_flight = 8;
+  static constexpr int most_rows = rows, stream_rows = streaming, a_steps = 4, in_flight = 8;
 
   static NARROW_INLINE A load_a(const char* p) { return Isa::load_four(p); }
   static NARROW_INLINE A load_step(const char* p) { return Isa::load_a(p); }

@@ -38,6 +38,7 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
                    .needs = Feature::none,
                    .layout = layout,
                    .geometry = Isa::geometry,
+                   .stream_rows = stream_rows<Isa>(),
                    .to_sums = {.plain = tiles<Isa>.run},
                    .to_reals = {.plain = tiles_to_reals<Isa>()},
                    .reals_to_bytes = StoresBytes<Isa>,

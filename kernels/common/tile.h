@@ -25,7 +25,8 @@
 //   load_a(p), load_b(p), zero(), add(acc, acc)
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
 //   first(acc&, a, b)         may be there: acc = products, which saves the tile's first k-step zeros and additions
-//   Few                       may be there: the Isa, of the same operands, whose tiles serve up to Few::most_rows rows
+//   Few                       may be there: the Isa, of the same operands, whose tiles serve up to Few::most_rows rows;
+//                             Few::stream_rows goes to Kernel
 //   load_step(p)              of an Isa with a_steps > 1 for k that is no multiple of them: an A for a single step (dot<0>)
 //   store(p, acc), store_partial(p, acc, count)   with count in 1 .. lanes
 //   lanes                     columns of one stored vector
@@ -289,6 +290,13 @@ template <class Isa, int rows>
 requires(rows <= Isa::Few::most_rows) struct ForRows<Isa, rows> {
   using T = typename Isa::Few;
 };
+
+/// See Kernel.
+template <class Isa>
+constexpr int stream_rows() {
+  if constexpr (requires { typename Isa::Few; }) return Isa::Few::stream_rows;
+  return 0;
+}
 
 /// run[panels - 1][rows - 1] for every tile that the geometry allows; null beyond.
 template <class Isa, bool indirect = false, bool reals = false>
