@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "narrow/conv.h"
+#include "src/blocking.h"
+#include "src/cpu.h"
 #include "tests/all_pairs.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
@@ -95,6 +97,22 @@ TEST_P(Binary, EveryK) {
 TEST_P(Binary, LongRowsWithAnEnd) {
   for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
     for (std::int64_t k : {8160, 8170, 16352}) ASSERT_NO_FATAL_FAILURE(check_rows(bits(1, 20, k), *kernel, {1, 3, 7}));
+}
+
+/// Few rows of a B in the L2 cache, which some kernels take a panel at a time.
+TEST_P(Binary, FewRowsFromTheL2Cache) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
+    const Geometry& g = kernel->geometry;
+    const std::int64_t panels = g.max_panels + 2, k = 8 * divide_up(4096, g.nr);
+    ASSERT_TRUE(best_as_one_stream(bytes_of_panel(g, k / 8), bytes_of_panel(g, k / 8) * panels, l2_bytes()));
+    for (std::int64_t n : {panels * g.nr, panels * g.nr - 5})
+      for (std::int64_t more : {0, 8, 33, 100})
+        for (Type type : {Type::s32, Type::f32, Type::s8, Type::b1}) {
+          Case c = bits(1, n, k + more);
+          c.c = type;
+          ASSERT_NO_FATAL_FAILURE(check_rows(c, *kernel, {1, 2, 3}));
+        }
+  }
 }
 
 /// What tiles compare counts with, where sums and thresholds are at the ends of int32.

@@ -99,6 +99,26 @@ TEST_P(Products, Larger) {
     }
 }
 
+/// Few rows of a B in the L2 cache, which some kernels take a panel at a time: with every length of what is left of k after the
+/// turns of a tile, whole and partial panels, and all kinds of output.
+TEST_P(Products, FewRowsFromTheL2Cache) {
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Geometry& g = kernel->geometry;
+    const std::int64_t n = (g.max_panels + 2) * g.nr + 3, k = divide_up(4096 * 8 / g.b_bits, g.nr);
+    ASSERT_TRUE(best_as_one_stream(bytes_of_panel(g, k), bytes_of_panel(g, k) * (g.max_panels + 3), l2_bytes()));
+    for (Type a : {Type::u8, Type::s8}) {
+      for (std::int64_t more = 0; more <= 32 * g.k_unit; more += std::max(1, g.k_unit - 1))
+        ASSERT_NO_FATAL_FAILURE(check_rows({.n = n, .k = k + more, .a = a}, *kernel, {1, 2, 3}));
+      for (Type c : {Type::s8, Type::u8, Type::f32, Type::bf16})
+        for (Given b_zero_point : {Given::none, Given::each})
+          ASSERT_NO_FATAL_FAILURE(check_rows(
+              {.n = n, .k = k + 1, .a = a, .b_zero_point = b_zero_point, .b_scale = Given::each, .c = c, .bias = Bias::f32},
+              *kernel, {1, 2, 3}));
+    }
+    ASSERT_NO_FATAL_FAILURE(check_rows({.n = n, .k = k + 1, .a = Type::f32, .c = Type::f32}, *kernel, {1, 2, 3}));
+  }
+}
+
 /// So long a k that the sums of more than a few rows are carried from one part of it to the next.
 TEST_P(Products, CarriedSums) {
   const Kernel& kernel = *rows_of(GetParam()).front();
