@@ -15,6 +15,13 @@ constexpr std::int64_t elements_of(Type type, std::int64_t k) { return type == T
 
 /// Bytes of a panel for so many k of the kernel's.
 constexpr std::int64_t bytes_of_panel(const Geometry& g, std::int64_t k) { return k * g.nr * g.b_bits / 8; }
+/// Longest m, and whether so many rows of values of any type, a stride of elements apart, may leave 64 bits. (The pointers of such
+/// could not exist; but what is computed of them may go wrong long before they are used.)
+inline constexpr std::int64_t m_limit = (std::int64_t{1} << 31) - 1, stride_limit = std::int64_t{1} << 56;
+constexpr bool out_of_reach(std::int64_t rows, std::int64_t stride) {
+  std::int64_t bytes = 0;
+  return stride > stride_limit || __builtin_mul_overflow(rows, 4 * stride, &bytes);
+}
 constexpr bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f16; }
 constexpr bool is_4bit(Type t) { return t == Type::s4 || t == Type::u4; }
 /// Bytes of so many elements, counted as elements_of does; of a distance, which may be negative, where it is whole bytes.

@@ -56,6 +56,12 @@ std::uint64_t columns_hash(const char* blob, const BlobSections& s) noexcept {
 }
 std::uint64_t header_hash(const BlobHeader& h) noexcept { return hash(&h, offsetof(BlobHeader, header_hash), 0); }
 
+bool is_filter_k(std::int64_t k, std::int64_t h, std::int64_t w, std::int64_t c) noexcept {
+  if (h < 1 || w < 1 || c < 1 || h > k || w > k || c > k) return false;
+  const std::int64_t taps = k / (8 * bit_row_bytes(c));  // h * w stays below 2^48
+  return taps * 8 * bit_row_bytes(c) == k && h * w == taps;
+}
+
 Status check_blob(const void* blob, std::size_t bytes, BlobHeader* out) noexcept {
   auto bad = [](const char* reason) { return Status{Code::bad_weights, reason}; };
   if (!blob) return {Code::invalid_argument, "weights: null pointer"};
@@ -88,6 +94,10 @@ Status check_blob(const void* blob, std::size_t bytes, BlobHeader* out) noexcept
   if (h.permuted > 1) return bad("weights: the header is damaged");
   if (h.filter_groups != 0 && (type != Type::b1 || h.filter_groups == 1 || h.n % h.filter_groups != 0))
     return bad("weights: groups of filters that are none");
+  if ((h.filter_h | h.filter_w | h.filter_c) != 0 &&
+      (type != Type::b1 || !is_filter_k(h.k, h.filter_h, h.filter_w, h.filter_c)))
+    return bad("weights: filters that are none");
+  if (h.none != 0) return bad("weights: the header is damaged");
   for (std::uint64_t word : h.reserved)
     if (word != 0) return bad("weights: the header is damaged");
   if (h.panel_stride > (std::uint64_t{1} << 34) || h.panel_stride % line != 0 ||

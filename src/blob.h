@@ -34,13 +34,15 @@ struct BlobHeader {
   std::uint8_t for_bytes;     ///< 1: bits whose A is bytes; else 0
   std::uint8_t permuted;      ///< 1: groups are of permuted k; else 0
   std::uint32_t filter_groups;  ///< 0: none; else the columns are those of so many groups, each with panels of its own
+  std::uint32_t filter_h, filter_w, filter_c;  ///< taps and channels that k is made of; all 0 where columns are no filters
+  std::uint32_t none;         ///< 0
   std::uint64_t header_hash;  ///< of everything above
-  std::uint64_t reserved[4];
+  std::uint64_t reserved[2];
 };
 static_assert(sizeof(BlobHeader) == 128);
 
 inline constexpr char blob_magic[8] = {'n', 'a', 'r', 'r', 'o', 'w', 'W', '\n'};
-inline constexpr std::uint32_t blob_version = 1;
+inline constexpr std::uint32_t blob_version = 2;
 
 /// Where the sections lie; computed, never trusted from the blob.
 struct BlobSections {
@@ -70,6 +72,9 @@ std::size_t panel_stride(const BlobHeader& h, const Geometry& g) noexcept;
 std::uint64_t panel_hash(const char* blob, const BlobHeader& h, const BlobSections& s, std::int64_t panel) noexcept;
 std::uint64_t columns_hash(const char* blob, const BlobSections& s) noexcept;
 std::uint64_t header_hash(const BlobHeader& h) noexcept;
+
+/// Whether k is that many taps of so many channels, each in whole words; sizes are at least 1.
+bool is_filter_k(std::int64_t k, std::int64_t h, std::int64_t w, std::int64_t c) noexcept;
 
 /// Refuses what is damaged, foreign, or of another layout, and never reads past `bytes`.
 Status check_blob(const void* blob, std::size_t bytes, BlobHeader* out) noexcept;

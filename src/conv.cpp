@@ -50,7 +50,8 @@ Status check(const ConvDesc& d, const Weights& w) {
   if (d.groups < 1 || d.groups != filter_groups(WeightsAccess::header(w)) || d.c % d.groups != 0)
     return bad("conv: groups that the filters are not packed for, or that the channels do not divide into");
   const std::int64_t tap = 8 * bit_row_bytes(d.c / d.groups);
-  if (d.kernel_h * d.kernel_w > most / tap || w.k() != d.kernel_h * d.kernel_w * tap)
+  const BlobHeader& h = WeightsAccess::header(w);
+  if (d.kernel_h * d.kernel_w > most / tap || h.filter_h != d.kernel_h || h.filter_w != d.kernel_w || h.filter_c != d.c / d.groups)
     return bad("conv: the weights are not packed for these taps and channels (see prepare_filters)");
   if (d.padding != Padding::minus_one && d.padding != Padding::plus_one && d.padding != Padding::zero)
     return bad("conv: unknown padding");
@@ -113,6 +114,9 @@ Status prepare_filters(const ConvFilters& f, WeightsDesc* desc, std::int32_t* ta
   desc->data = f.data;
   desc->stride = 0;
   desc->filter_groups = f.groups;
+  desc->filter_h = f.kernel_h;
+  desc->filter_w = f.kernel_w;
+  desc->filter_c = f.c;
   return {};
 }
 
@@ -274,6 +278,10 @@ struct ConvAccess {
     if (args.images == 0 || product(c).n == 0 || c.out_h_ * c.out_w_ == 0) return {};
     if (!args.a) return bad("conv: a is null");
     if (args.a_stride < elements_of(d.gemm.a, d.c)) return bad("conv: a_stride is shorter than a pixel");
+    std::int64_t in_pixels, out_pixels;
+    if (__builtin_mul_overflow(args.images, d.h * d.w, &in_pixels) || __builtin_mul_overflow(args.images, pixels(c), &out_pixels) ||
+        out_pixels > n_limit || out_of_reach(in_pixels, args.a_stride))
+      return bad("conv: more than 2^31 - 1 output pixels, or images so far apart that their bytes leave 64 bits");
     if (d.gemm.a == Type::b1 && !padding_is_zero(args.a, args.a_stride, args.images * d.h * d.w, d.c))
       return bad("conv: a bit of a beyond c is not 0");
     GemmArgs item;
@@ -303,7 +311,7 @@ struct ConvAccess {
     conv.desc_ = d;
     conv.conv_h_ = conv.out_h_ = conv_output(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top + d.pad_bottom);
     conv.conv_w_ = conv.out_w_ = conv_output(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left + d.pad_right);
-    if (d.pool.h) {
+    if (d.pool.h || d.pool.w) {
       if (d.gemm.c != Type::b1) return bad("conv: a pool needs an output of bits");
       // An empty output is pooled to an empty one.
       const auto some = [](std::int64_t size) { return std::max<std::int64_t>(1, size); };

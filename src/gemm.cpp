@@ -150,8 +150,8 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
 Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept {
   if (!out) return bad("gemm: null pointer");
   if (!weights.blob()) return bad("gemm: the weights are empty (neither packed nor opened)");
-  if (filter_groups(WeightsAccess::header(weights)) > 1)
-    return bad("gemm: the weights are filters of a convolution with groups");
+  if (const BlobHeader& h = WeightsAccess::header(weights); filter_groups(h) > 1 || h.filter_c != 0)
+    return bad("gemm: the weights are filters of a convolution");
   return GemmAccess::plan(desc, weights, out);
 }
 
@@ -168,7 +168,7 @@ Status GemmAccess::plan(const GemmDesc& desc, const Weights& weights, Gemm* out)
 
 std::size_t Gemm::scratch_size(std::int64_t m, int threads) const noexcept {
   const Product& p = GemmAccess::product(*this);
-  return p.kernel ? scratch_up_to(p, m, threads) : 0;
+  return p.kernel ? scratch_up_to(p, std::min(m, m_limit), threads) : 0;
 }
 
 Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::size_t bytes,
@@ -177,7 +177,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
   if (!p.kernel) return bad("gemm: run before plan");
   if (count < 0) return bad("gemm: negative count");
   if (count > 0 && !items) return bad("gemm: items is null");
-  std::int64_t largest = 0, total = 0;
+  std::int64_t largest = 0, total = 0;  // of int items of up to m_limit rows
   for (int i = 0; i < count; ++i) {
     if (Status s = check_item(desc_, weights_.n(), p, items[i]); !s.ok()) return s;
     largest = std::max(largest, items[i].m);
@@ -248,7 +248,7 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
 std::size_t Gemm::grouped_scratch_size(const Gemm* plans, int count, std::int64_t m, int threads) noexcept {
   if (count <= 0 || !plans || !GemmAccess::product(*plans).kernel) return 0;
   const Product& p = GemmAccess::product(*plans);
-  return 2 * Gemm::scratch_alignment + sizeof(GemmArgs) * static_cast<std::size_t>(count) + bytes_for_any_rows(p, m, threads);
+  return 2 * Gemm::scratch_alignment + sizeof(GemmArgs) * static_cast<std::size_t>(count) + bytes_for_any_rows(p, std::min(m, m_limit), threads);
 }
 
 Status Gemm::run_grouped(const Gemm* plans, int count, const std::int64_t* offsets, const GemmArgs& all, void* scratch,

@@ -12,6 +12,7 @@ namespace narrow {
 namespace {
 
 Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
+constexpr char too_far[] = "gemm: rows so far apart that their bytes leave 64 bits";
 
 bool is_integer(Type t) { return t == Type::s8 || t == Type::u8 || is_4bit(t); }
 bool is_int8(Type t) { return t == Type::s8 || t == Type::u8; }
@@ -161,9 +162,11 @@ Status check_plan(const GemmDesc& d, const Weights& w, const Kernel& kernel) noe
 Status check_output(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) noexcept {
   if (!item.c) return bad("gemm: c is null");
   if (item.c_stride < elements_of(d.c, n)) return bad("gemm: c_stride is shorter than a row");
+  if (out_of_reach(item.m, item.c_stride)) return bad(too_far);
   if (d.residual != Type::none) {
     if (!item.residual) return bad("gemm: residual is null");
     if (item.residual_stride < n) return bad("gemm: residual_stride is shorter than a row");
+    if (out_of_reach(item.m, item.residual_stride)) return bad(too_far);
   }
   if (is_float(d.a) && p.kernel->sums != Sums::bits) return {};
   if (d.a_scale_per != Per::tensor) {
@@ -177,9 +180,11 @@ Status check_output(const GemmDesc& d, std::int64_t n, const Product& p, const G
 
 Status check_item(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) noexcept {
   if (item.m < 0) return bad("gemm: negative m");
+  if (item.m > m_limit) return bad("gemm: m above 2^31 - 1");
   if (item.m == 0 || n == 0) return {};
   if (!item.a && p.k > 0) return bad("gemm: a is null");
   if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
+  if (out_of_reach(item.m, item.a_stride)) return bad(too_far);
   if (is_4bit(d.a) && item.a_stride % 2 != 0) return bad("gemm: an odd a_stride of 4-bit values");
   if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, p.real_k))
     return bad("gemm: a bit of a beyond k is not 0");

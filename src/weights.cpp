@@ -47,6 +47,9 @@ BlobHeader header_of(const WeightsDesc& d, const Kernel& kernel) {
   }
   h.permuted = d.permutation != nullptr;
   if (d.filter_groups > 1) h.filter_groups = static_cast<std::uint32_t>(d.filter_groups);
+  h.filter_h = static_cast<std::uint32_t>(d.filter_h);
+  h.filter_w = static_cast<std::uint32_t>(d.filter_w);
+  h.filter_c = static_cast<std::uint32_t>(d.filter_c);
   h.panel_stride = panel_stride(h, kernel.geometry);
   h.bytes = sections_of(h).end;
   return h;
@@ -90,7 +93,7 @@ std::int64_t sum_bound(const WeightsDesc& d, std::int64_t begin, std::int64_t en
 }  // namespace
 
 std::int64_t max_k(Type a, Type b, bool zero_points) noexcept {
-  if (a == Type::b1 && b == Type::b1) return std::numeric_limits<std::int32_t>::max();
+  if (a == Type::b1 && b == Type::b1) return k_limit;
   const auto reach = [&](Type t) -> std::int64_t {
     if (t == Type::b1) return 1;
     if (is_4bit(t)) return zero_points || t == Type::u4 ? 15 : 8;
@@ -98,7 +101,7 @@ std::int64_t max_k(Type a, Type b, bool zero_points) noexcept {
   };
   if ((a != Type::u8 && a != Type::s8 && !is_4bit(a)) || (b != Type::s8 && b != Type::b1 && !is_4bit(b))) return 0;
   const std::int64_t a_reach = reach(a), b_reach = reach(b);
-  return std::numeric_limits<std::int32_t>::max() / (a_reach * b_reach);
+  return std::min(k_limit, std::numeric_limits<std::int32_t>::max() / (a_reach * b_reach));
 }
 
 Weights WeightsAccess::view(const void* blob, const BlobHeader& h) {
@@ -128,7 +131,13 @@ Status WeightsAccess::begin(const WeightsDesc& d, const Kernel& kernel, void* bu
   char* blob = static_cast<char*>(buffer);
   std::memset(blob, 0, s.panels);
   std::memcpy(blob, &h, sizeof h);
-  if (d.permutation) std::memcpy(blob + s.permutation, d.permutation, sizeof(std::int32_t) * static_cast<std::size_t>(d.k));
+  if (d.permutation) {
+    auto* const seen = reinterpret_cast<std::int32_t*>(blob + s.permutation);  // until it is known to be one
+    for (std::int64_t k = 0; k < d.k; ++k)
+      if (d.permutation[k] < 0 || d.permutation[k] >= d.k || seen[d.permutation[k]]++ != 0)
+        return {Code::invalid_argument, "weights: an index of the permutation is outside k, or there twice"};
+    std::memcpy(seen, d.permutation, sizeof(std::int32_t) * static_cast<std::size_t>(d.k));
+  }
   *out = WeightsStream();
   out->whole_ = d;
   out->kernel_ = &kernel;
@@ -146,16 +155,22 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
   const BlobSections s = sections_of(h);
   const bool grouped = h.group_size != 0, quantized = d.data_type != Type::none, by_column = is_4bit(d.type) || quantized;
   const std::int64_t at = stream->columns_;  // where the block begins
+  const bool later = at > 0;
+  constexpr Status differs{Code::invalid_argument, "weights: a block of other values for the tensor than the one before"};
+  if (d.permutation && std::memcmp(blob + s.permutation, d.permutation, sizeof(std::int32_t) * static_cast<std::size_t>(d.k)) != 0)
+    return {Code::invalid_argument, "weights: a block of another permutation than the whole"};
 
   auto* sums = reinterpret_cast<std::int32_t*>(blob + s.sums) + at;
   auto* scales = reinterpret_cast<float*>(blob + s.scales) + (h.scale_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
   auto* zero_points =
       reinterpret_cast<std::int32_t*>(blob + s.zero_points) + (h.zero_point_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
-  if (grouped || (!d.scale && !quantized))
-    *scales = 1.0f;
-  else if (!quantized)  // else each column's is found when it is packed
-    std::memcpy(scales, d.scale, sizeof(float) * (d.scale_per == Per::column ? d.n : 1));
+  static constexpr float one = 1.0f;
+  const float* const given = grouped || !d.scale ? &one : d.scale;
+  if (h.scale_per == static_cast<std::uint8_t>(Per::tensor) && later && *scales != *given) return differs;
+  if (grouped || !quantized)  // else each column's is found when it is packed
+    std::memcpy(scales, given, sizeof(float) * (h.scale_per == static_cast<std::uint8_t>(Per::column) ? d.n : 1));
   const bool per_column_zero = h.has_zero_point && h.zero_point_per == static_cast<std::uint8_t>(Per::column);
+  if (h.has_zero_point && !per_column_zero && later && *zero_points != packed_zero_point(d, 0)) return differs;
   for (std::int64_t j = 0; j < (per_column_zero ? d.n : static_cast<std::int64_t>(h.has_zero_point)); ++j)
     zero_points[j] = packed_zero_point(d, j);
 
@@ -283,7 +298,8 @@ Status WeightsStream::add(const WeightsDesc& block, const Parallel& parallel) no
   WeightsDesc same = d;
   same.n = h.n;
   BlobHeader expected = header_of(same, *static_cast<const Kernel*>(kernel_));
-  if (d.layout != whole_.layout || d.data_type != whole_.data_type || std::memcmp(&expected, &h, sizeof h) != 0)
+  if (d.layout != whole_.layout || d.data_type != whole_.data_type || d.range != whole_.range || d.order != whole_.order ||
+      std::memcmp(&expected, &h, sizeof h) != 0)
     return bad("weights: a block of another kind than the whole");
   return WeightsAccess::add(d, parallel, this);
 }

@@ -23,7 +23,11 @@ Status check(const WeightsDesc& d) {
   if (d.type == Type::b1 && d.zero_point) return {Code::unsupported, "weights: bits have no zero points"};
   if (d.filter_groups < 0 || d.filter_groups > n_limit || (d.filter_groups && d.n % d.filter_groups != 0))
     return bad("weights: a negative number of groups of filters, or one that does not divide the columns");
+  if ((d.filter_h || d.filter_w || d.filter_c) && (d.type != Type::b1 || !is_filter_k(d.k, d.filter_h, d.filter_w, d.filter_c)))
+    return bad("weights: columns of bits that are no filters of such taps and channels");
   if (d.filter_groups > 1 && d.type != Type::b1) return {Code::unsupported, "weights: only bits have groups of filters"};
+  if (out_of_reach(std::max(d.k, d.n), d.stride))
+    return bad("weights: rows so far apart that their bytes leave 64 bits");
   if (d.stride != 0 && d.stride < row_elements(d)) return bad("weights: stride shorter than a row");
   if (is_4bit(d.type) && d.stride % 2 != 0 && d.data_type == Type::none) return bad("weights: an odd stride of 4-bit values");
   if (d.groups.size != 0) return check_groups(d);
@@ -42,9 +46,6 @@ Status check_weights(const WeightsDesc& desc, WeightsDesc* out) noexcept {
 Status check_weight_values(const WeightsDesc& d) noexcept {
   auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
   if (!d.data && d.k > 0 && d.n > 0) return bad("weights: data is null");
-  if (d.permutation)
-    for (std::int64_t k = 0; k < d.k; ++k)
-      if (d.permutation[k] < 0 || d.permutation[k] >= d.k) return bad("weights: an index of the permutation is outside k");
   if (d.groups.size != 0) return check_group_values(d);
   if (d.data_type != Type::none) return {};  // looked at as they are quantized
   if (d.scale)

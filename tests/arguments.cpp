@@ -44,6 +44,8 @@ TEST(Arguments, OfWeights) {
       {"short stride, nk", Code::invalid_argument, [](WeightsDesc& d) { d.stride = 7; }, false},
       {"short stride, kn", Code::invalid_argument, [](WeightsDesc& d) { d.order = Order::kn, d.stride = 7; }, false},
       {"negative stride", Code::invalid_argument, [](WeightsDesc& d) { d.stride = -8; }, false},
+      {"enormous stride", Code::invalid_argument, [](WeightsDesc& d) { d.stride = std::int64_t{1} << 60; }, false},
+      {"filters of bytes", Code::invalid_argument, [](WeightsDesc& d) { d.filter_h = d.filter_w = d.filter_c = 1; }, false},
       {"unknown order", Code::invalid_argument, [](WeightsDesc& d) { d.order = static_cast<Order>(7); }, false},
       {"scale per row", Code::invalid_argument, [](WeightsDesc& d) { d.scale_per = Per::row; }, false},
       {"zero point per row", Code::invalid_argument, [](WeightsDesc& d) { d.zero_point_per = Per::row; }, false},
@@ -199,6 +201,10 @@ TEST(Arguments, OfARun) {
       {"short a_stride", [](GemmArgs& g) { g.a_stride = 7; }},
       {"negative a_stride", [](GemmArgs& g) { g.a_stride = -8; }},
       {"short c_stride", [](GemmArgs& g) { g.c_stride = 5; }},
+      {"enormous m", [](GemmArgs& g) { g.m = std::int64_t{1} << 31; }},
+      {"enormous a_stride", [](GemmArgs& g) { g.a_stride = std::int64_t{1} << 61; }},
+      {"enormous c_stride", [](GemmArgs& g) { g.c_stride = std::int64_t{1} << 62; }},
+      {"enormous residual_stride", [](GemmArgs& g) { g.residual_stride = INT64_MAX; }},
       {"no residual", [](GemmArgs& g) { g.residual = nullptr; }},
       {"short residual_stride", [](GemmArgs& g) { g.residual_stride = 5; }},
       {"no a_scale", [](GemmArgs& g) { g.a_scale = nullptr; }},
@@ -237,6 +243,7 @@ TEST(Arguments, OfARun) {
   EXPECT_TRUE(problem.compare("nothing", 0));
   EXPECT_TRUE(plan.run_batch(nullptr, 0, scratch.data(), scratch.size()).ok());
   EXPECT_EQ(Gemm{}.scratch_size(5), 0u);
+  for (int threads : {1, 8}) EXPECT_EQ(plan.scratch_size(INT64_MAX, threads), plan.scratch_size((std::int64_t{1} << 31) - 1, threads));
 }
 
 /// Where nothing is read or written, no pointer is needed.

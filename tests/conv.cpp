@@ -101,6 +101,19 @@ TEST_P(Convolution, ThreadsAndManyImages) {
 }
 
 /// Two layers, bits to bits: what the first writes, the second reads.
+/// Images large enough for several threads to copy, to fill windows of, to pool, and to join the bits of groups of.
+TEST_P(Convolution, LargeImagesOnThreads) {
+  const ConvCase all[] = {{3, 90, 91, 40, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
+                          {3, 90, 91, 40, 24, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0, 2}};
+  for (const ConvCase& c : all)
+    for (const ConvOptions& options : {ConvOptions{Padding::zero, Type::s32}, ConvOptions{Padding::zero, Type::b1},
+                                       ConvOptions{.padding = Padding::zero, .c = Type::b1, .pool = {2, 2, 2, 2}},
+                                       ConvOptions{Padding::zero, Type::s32, Type::f32}}) {
+      ConvProblem problem(c, options);
+      for (int threads : {3, 8}) EXPECT_EQ(problem.check(GetParam(), {threads, thread_for_each_task, nullptr}), "") << threads;
+    }
+}
+
 TEST(Convolution, TwoLayers) {
   ConvProblem first({1, 8, 8, 48, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, {Padding::plus_one, Type::b1});
   std::map<Tier, std::vector<unsigned char>> out;
@@ -133,7 +146,7 @@ TEST(Convolution, WhatIsRefused) {
   ASSERT_TRUE(problem.pack().ok());
   Conv conv;
   EXPECT_EQ(conv.run(problem.args(), nullptr, 0).code, Code::invalid_argument);
-  for (int what = 0; what < 15; ++what) {
+  for (int what = 0; what < 18; ++what) {
     ConvDesc d = problem.desc();
     if (what == 0) d.h = 0;
     if (what == 1) d.stride_w = 0;
@@ -150,6 +163,9 @@ TEST(Convolution, WhatIsRefused) {
     if (what == 12) d.w = 1, d.pad_left = d.pad_right = 0, d.pool = {2, 2, 0, 2}, d.gemm.c = Type::b1;  // no output to pool
     if (what == 13) d.pad_top = d.pad_bottom = d.pad_left = d.pad_right = std::int64_t{1} << 30;
     if (what == 14) d.h = d.w = d.stride_h = d.stride_w = std::int64_t{1} << 30;
+    if (what == 15) d.kernel_h = 1, d.kernel_w = 9;  // as many taps
+    if (what == 16) d.c = 50;                        // as many words
+    if (what == 17) d.pool = {0, 2, 2, 2}, d.gemm.c = Type::b1;
     std::vector<std::int32_t> thresholds(5);
     d.gemm.threshold = thresholds.data();
     EXPECT_FALSE(Conv::plan(d, problem.weights(), &conv).ok()) << what;
@@ -167,10 +183,14 @@ TEST(Convolution, WhatIsRefused) {
     if (what == 3) args.a_stride = 7;
     if (what == 4) args.c = nullptr;
     if (what == 5) args.c_stride = 4;
+    if (what == 7) args.images = std::int64_t{1} << 62;
+    if (what == 8) args.a_stride = std::int64_t{1} << 58;
     return conv.run(args, scratch.data(), scratch.size() - (what == 6));
   };
   EXPECT_TRUE(run(0).ok());
-  for (int what = 1; what <= 6; ++what) EXPECT_FALSE(run(what).ok()) << what;
+  for (int what = 1; what <= 8; ++what) EXPECT_FALSE(run(what).ok()) << what;
+  Gemm gemm;
+  EXPECT_EQ(Gemm::plan(problem.desc().gemm, problem.weights(), &gemm).code, Code::invalid_argument);
   problem.a().make_writable();
   problem.a().data()[3 * 8 + 7] ^= 0x80;
   EXPECT_EQ(run(0).code, Code::invalid_argument);

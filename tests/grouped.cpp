@@ -36,7 +36,8 @@ struct Experts {
     for (float& x : bias_) x = static_cast<float>(rng.real(-10, 10));
     for (int e = 0; e < count; ++e) {
       zero_point_[e] = e;
-      for (int i = 0; i < k; ++i) permutation_[e][i] = static_cast<std::int32_t>(i * (2 * e + 5) % k);
+      constexpr int steps[count] = {7, 11, 13, 17, 19, 23};  // prime to k
+      for (int i = 0; i < k; ++i) permutation_[e][i] = static_cast<std::int32_t>(i * steps[e] % k);
       WeightsDesc w;
       w.k = k;
       w.n = n;

@@ -175,7 +175,7 @@ TEST_P(Groups, SpecialValues) {
 /// Beyond one block, with threads of all kinds; every thread count gives what the reference gives.
 TEST_P(Groups, ThreadsAndBlocks) {
   for (const Kernel* kernel : kernels_for(GetParam(), Type::s4))
-    for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 300, 1000}, {3, 700, 333}, {150, 130, 520}}) {
+    for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 700, 3001}, {3, 700, 3001}, {150, 130, 520}}) {
       Problem problem({.m = m,
                        .n = n,
                        .k = k,
@@ -187,6 +187,9 @@ TEST_P(Groups, ThreadsAndBlocks) {
                        .group_scale = Type::f16});
       Gemm plan;
       ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+      if (k > 3000) {
+        ASSERT_GT(blocking(GemmAccess::product(plan), m, 8).threads, 1);
+      }
       for (int threads : {1, 2, 3, 8})
         for (const Schedule& schedule : schedules)
           ASSERT_TRUE(problem.check(plan, m, {threads, schedule.for_each, nullptr})) << schedule.name;

@@ -1,9 +1,11 @@
 // Weights packed block by block; and what descriptions of layouts and streams are refused for.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <numeric>
 
 #include "narrow/narrow.h"
 #include "tests/raw_data.h"
@@ -177,12 +179,15 @@ TEST(LayoutArguments, AreChecked) {
   EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32, d.layout = Layout::awq; }), invalid);
   EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32; }), Code::ok);
   EXPECT_EQ(code([](WeightsDesc& d) { d.data_type = Type::f32, d.range = static_cast<narrow::Range>(2); }), invalid);
-  std::int32_t permutation[64] = {};
+  std::int32_t permutation[64];
+  std::iota(permutation, permutation + 64, 0);
   EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), Code::ok);
   EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation, d.groups = {}; }), unsupported);
   permutation[63] = 64;
   EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), invalid);
   permutation[63] = -1;
+  EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), invalid);
+  permutation[63] = 62;  // twice
   EXPECT_EQ(code([&](WeightsDesc& d) { d.permutation = permutation; }), invalid);
   std::vector<float> floats(64 * 8);
   for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
@@ -213,6 +218,49 @@ TEST(LayoutArguments, AreChecked) {
   kn.n = 64;
   kn.type = Type::s4;
   EXPECT_EQ(stream.add(kn).code, invalid);  // of another kind
+}
+
+/// What belongs to all blocks is the same in all.
+TEST(LayoutArguments, BlocksAreOfOneWhole) {
+  const std::vector<std::uint8_t> data(4096);
+  const std::vector<float> scales(512, 1.0f);
+  std::int32_t order[64], other[64];
+  std::iota(order, order + 64, 0);
+  std::reverse_copy(order, order + 64, other);
+  struct Variant {
+    const char* what;
+    std::function<void(WeightsDesc&)> whole, second;
+  };
+  const float one = 1, two = 2;
+  const std::int32_t seven = 7, eight = 8;
+  const Variant variants[] = {
+      {"scale", [&](WeightsDesc& d) { d.scale = &one; }, [&](WeightsDesc& d) { d.scale = &two; }},
+      {"zero point", [&](WeightsDesc& d) { d.zero_point = &seven; }, [&](WeightsDesc& d) { d.zero_point = &eight; }},
+      {"permutation", [&](WeightsDesc& d) { d.permutation = order, d.groups = {32, scales.data()}; },
+       [&](WeightsDesc& d) { d.permutation = other; }},
+  };
+  for (const Variant& v : variants) {
+    SCOPED_TRACE(v.what);
+    WeightsDesc whole;
+    whole.type = Type::u4;
+    whole.k = 64;
+    whole.n = 128;
+    whole.data = data.data();
+    v.whole(whole);
+    std::size_t bytes = 0;
+    ASSERT_TRUE(Weights::packed_size(whole, &bytes).ok());
+    Guarded blob(bytes, Weights::alignment);
+    WeightsStream stream;
+    ASSERT_TRUE(WeightsStream::begin(whole, blob.data(), bytes, &stream).ok());
+    whole.n = 64;
+    ASSERT_TRUE(stream.add(whole).ok());
+    WeightsDesc second = whole;
+    v.second(second);
+    EXPECT_EQ(stream.add(second).code, Code::invalid_argument);
+    EXPECT_TRUE(stream.add(whole).ok());
+    Weights weights;
+    EXPECT_TRUE(stream.finish(&weights).ok());
+  }
 }
 
 }  // namespace

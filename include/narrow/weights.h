@@ -79,8 +79,10 @@ struct WeightsDesc {
   const std::int32_t* permutation = nullptr;
 
   /// b1: 0, or the columns are filters of a convolution, in so many groups of n / filter_groups, each of them for an A of its own
-  /// (see prepare_filters). Only Conv takes more than one group.
+  /// (see prepare_filters, which also sets what follows: the taps and channels that k is made of, so that Conv can tell whether
+  /// they are its own). 0: the columns are no filters. Gemm takes none.
   std::int64_t filter_groups = 0;
+  std::int64_t filter_h = 0, filter_w = 0, filter_c = 0;
 
   Cap cap;  ///< The panels are laid out for the best available tier under this cap.
 };
