@@ -1,6 +1,8 @@
 // int4: f32 A quantized row by row on the way in, 4-bit B with an f16 scale for each group of k, f32 C; beside narrow's int8,
 // and oneDNN in u8 x s8 (without the quantization), in f32 and, where it is new enough, in f32 x s4. Also 4-bit B in whole
 // columns times A of 4 and 8 bits, to s32, beside int8 to s32.
+#include <optional>
+
 #include "int8_data.h"
 #include "machine_limits.h"
 #include "onednn.h"
@@ -76,7 +78,9 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   Product w8a8(integers, weights8.view(), data.m, data.a.data(), parallel);
   narrow::GemmDesc nibbles = integers;
   nibbles.a = narrow::Type::s4;
-  Product w4a4(nibbles, columns.view(), data.m, data.a.data(), parallel);
+  const bool also_columns = data.group == 32 && data.k % 2 == 0;  // once for a shape; rows of nibbles are whole bytes
+  std::optional<Product> w4a4;
+  if (also_columns) w4a4.emplace(nibbles, columns.view(), data.m, data.a.data(), parallel);
   const onednn::Matmul int8(narrow::Type::u8, narrow::Type::s32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
                             data.b.data());
   const onednn::Matmul fp32(narrow::Type::f32, narrow::Type::f32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
@@ -98,11 +102,10 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   Series narrow8, onednn4, one_stream, four_streams, integers8, integers48, integers4;
   std::vector<Entrant> entrants = {
       {product.contender(), &row.narrow}, {peak.loop, &row.peak}, {product8.contender(), &narrow8}};
-  const bool also_columns = data.group == 32 && data.k % 2 == 0;  // once for a shape
   if (also_columns) {
     entrants.push_back({w8a8.contender(), &integers8});
     entrants.push_back({w4a8.contender(), &integers48});
-    entrants.push_back({w4a4.contender(), &integers4});
+    entrants.push_back({w4a4->contender(), &integers4});
   }
   if (int8.runnable()) entrants.push_back({int8.contender(), &row.onednn});
   if (fp32.runnable()) entrants.push_back({fp32.contender(), &row.fp32});
@@ -142,14 +145,14 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   if (also_columns) {
     Row whole = beside_int8;
     whole.base = integers8;
-    whole.kernel = w4a4.plan().info().kernel;
+    whole.kernel = w4a4->plan().info().kernel;
     whole.variant = "W4A8 columns, s8 -> s32";
     whole.narrow = integers48;
     whole.exact = data.equals_definition(w4a8, integers, data.column_weights(narrow::Tier::generic));
     rows.push_back(whole);
     whole.variant = "W4A4 columns, s4 -> s32";
     whole.narrow = integers4;
-    whole.exact = data.equals_definition(w4a4, nibbles, data.column_weights(narrow::Tier::generic));
+    whole.exact = data.equals_definition(*w4a4, nibbles, data.column_weights(narrow::Tier::generic));
     rows.push_back(whole);
   }
   if (row.read.empty()) return rows;

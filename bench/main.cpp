@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -118,10 +119,9 @@ void choose_tier(const Options& options, Settings* settings) {
     cap = tier;
   }
   if (const narrow::Status s = narrow::best_tier(cap, &settings->tier); !s.ok()) throw std::runtime_error(s.reason);
-  narrow::Tier best = settings->tier;
-  for (int t = 0; t < narrow::tier_count; ++t)
-    if (narrow::tier_available(static_cast<narrow::Tier>(t))) best = std::max(best, static_cast<narrow::Tier>(t));
-  onednn::configure(options.threads, settings->tier, settings->tier != best);
+  const char* const from_environment = std::getenv("NARROW_ISA");
+  const bool capped = !options.isa.empty() || (from_environment && *from_environment);
+  onednn::configure(options.threads, settings->tier, capped);
 }
 
 int run(int argc, char** argv) {
@@ -135,6 +135,7 @@ int run(int argc, char** argv) {
   std::vector<Shape> shapes;
   if (!parse_options(argc, argv, &options, &error)) throw std::runtime_error(error + "\n" + usage());
   if (!read_shapes(options, &shapes, &error)) throw std::runtime_error(error);
+  if (shapes.empty()) throw std::runtime_error("no shapes to measure");
   benchmark::Initialize(&argc, argv);
   for (int i = 1; i < argc; ++i)
     if (std::strncmp(argv[i], "--benchmark_", 12) == 0)

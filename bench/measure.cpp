@@ -10,7 +10,7 @@ namespace {
 
 constexpr double slice = 3e-3;  // seconds a contender keeps the machine; long against the timer, short against the noise
 constexpr long parts = 4;       // of a slice; the fastest stands for it, so that an interruption spoils a part, not the slice
-constexpr double least_rounds = 5, most_rounds = 99;
+constexpr double fewest_rounds = 2, least_rounds = 5, most_rounds = 99;  // of one there would be no spread
 constexpr double patience = 3;             // budgets that the least rounds may take; there are fewer if they would take more
 constexpr double unaffected = 20 * slice;  // a call of so long does not mind what the rivals left in the caches
 
@@ -25,10 +25,9 @@ double seconds_for(const Contender& c, long repetitions) {
 
 // Seconds of one repetition, from a slice of n.
 double fastest_part(const Contender& c, long n) {
-  if (n < parts) return seconds_for(c, n) / static_cast<double>(n);
-  const long each = n / parts;
+  const long each = std::max(1L, n / parts);
   double best = seconds_for(c, each);
-  for (long i = 1; i < parts; ++i) best = std::min(best, seconds_for(c, each));
+  for (long i = 1; i < std::min(parts, n); ++i) best = std::min(best, seconds_for(c, each));
   return best / static_cast<double>(each);
 }
 
@@ -77,7 +76,7 @@ void measure(std::vector<Entrant> entrants, double seconds, int threads) {
   const auto start = std::chrono::steady_clock::now();
   round(0);
   const double cost = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const double least = std::min(least_rounds, patience * seconds / cost);
+  const double least = std::clamp(patience * seconds / cost, fewest_rounds, least_rounds);
   const double rounds = std::clamp(seconds / cost, least, most_rounds);
   for (std::size_t r = 1; r < static_cast<std::size_t>(rounds); ++r) round(r);
 }

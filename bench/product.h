@@ -1,6 +1,7 @@
 // narrow's side of a measurement: packed weights, a plan, scratch memory and an output, ready to run.
 #pragma once
 
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -51,6 +52,7 @@ class Product {
 
   void run() { require(plan_.run(args_, scratch_.data(), scratch_.size(), parallel_), "run"); }
   Contender contender() {
+    std::memset(c_.data(), 0xa5, c_.size());  // what is checked is what the timed runs write
     return bench::contender(macs_, [this] { run(); });
   }
   const std::byte* row(std::int64_t i) const { return c_.data() + static_cast<std::size_t>(i) * row_bytes_; }
