@@ -82,12 +82,17 @@ void copy_tail(const Product& p, const GemmArgs& item, std::int64_t count, const
   const std::ptrdiff_t row_bytes = p.k * element;
   const char* const from = rows.a + (item.m - count) * rows.a_stride;
   const std::ptrdiff_t last = (count - 1) * rows.tail_stride;
-  if (rows.tail_stride == rows.a_stride)
+  const auto beyond = static_cast<std::size_t>((p.k_padded - p.k) * element);
+  if (rows.tail_stride == rows.a_stride) {
     std::memcpy(packed.a, from, static_cast<std::size_t>(last + row_bytes));
-  else
-    for (std::int64_t r = 0; r < count; ++r)
-      std::memcpy(packed.a + r * rows.tail_stride, from + r * rows.a_stride, static_cast<std::size_t>(row_bytes));
-  std::memset(packed.a + last + row_bytes, 0, static_cast<std::size_t>((p.k_padded - p.k) * element));
+    std::memset(packed.a + last + row_bytes, 0, beyond);
+    return;
+  }
+  for (std::int64_t r = 0; r < count; ++r) {
+    char* const row = packed.a + r * rows.tail_stride;
+    std::memcpy(row, from + r * rows.a_stride, static_cast<std::size_t>(row_bytes));
+    std::memset(row + row_bytes, 0, beyond);
+  }
 }
 
 std::int64_t tail_rows(const Product& p, std::int64_t m) { return std::min<std::int64_t>(m, p.kernel->geometry.max_rows[0]); }

@@ -266,6 +266,20 @@ TEST_P(Binary, ValuesThatBecomeBits) {
         }
 }
 
+/// No k, and so no thresholds: of none of them is read.
+TEST_P(Binary, NoThresholds) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
+    Case c = bits(3, 20, 0);
+    c.a = Type::f32;
+    c.a_threshold = Given::each;
+    Problem problem(c);
+    const Guarded none(0);
+    problem.desc().a_threshold = reinterpret_cast<const float*>(none.data());
+    problem.desc().a_threshold_per = Per::column;
+    ASSERT_TRUE(problem.check(*kernel));
+  }
+}
+
 /// A row stride at which rows collide in the cache has A copied.
 TEST_P(Binary, RowsThatCollideInTheCache) {
   Case c = bits(40, 50, 1000);

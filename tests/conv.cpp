@@ -69,6 +69,14 @@ TEST_P(Convolution, LongPixelsThatBecomeBits) {
     EXPECT_EQ(ConvProblem({1, 3, 3, 32768, 5, 1, 1}, {Padding::minus_one, Type::s32, a}).check(GetParam()), "");
 }
 
+/// Or need not be.
+TEST_P(Convolution, LongPixelsOfBytes) {
+  for (std::int64_t c : {2048, 4090})
+    EXPECT_EQ(ConvProblem({1, 5, 2, c, 5, 1, 1}, {.padding = Padding::zero, .c = Type::s32, .a = Type::u8, .operand = Type::s8})
+                  .check(GetParam()),
+              "");
+}
+
 TEST_P(Convolution, OfBytes) {
   for (const ConvCase& c : cases)
     for (Type a : {Type::u8, Type::s8})

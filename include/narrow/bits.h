@@ -28,12 +28,12 @@ struct BitRows {
 
 /// The window of a max pool. What lies around the image counts as -1, which is nothing to a maximum.
 struct PoolWindow {
-  std::int64_t h = 0, w = 0;  ///< 0: no pool.
+  std::int64_t h = 0, w = 0;  ///< Both 0: no pool.
   std::int64_t stride_h = 1, stride_w = 1;
   std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;  ///< Less than the window.
 };
 
-/// Images of bits, NHWC: `images` times h times w pixels, a_stride bytes apart, of c bits.
+/// Images of bits, NHWC: `images` times h times w pixels, a_stride bytes apart, of c bits, and behind them zeros.
 struct BitImages {
   std::int64_t images = 0, h = 0, w = 0, c = 0;
   const void* a = nullptr;

@@ -15,7 +15,7 @@ enum class Dynamic : std::uint8_t {
 
 /// How an s8 or u8 output is rounded back to integers.
 enum class Requantize : std::uint8_t {
-  float_multiplier = 0,  ///< q = round(y / c_scale) + c_zero_point, to nearest, ties to even, saturating.
+  float_multiplier = 0,  ///< q = round(y * (1 / c_scale)) + c_zero_point, to nearest, ties to even, saturating.
   /// q = round(sum * multiplier / 2^shift) + c_zero_point in integers only, ties to even, saturating. For s8 and u8 outputs, an
   /// integer A with one scale for all rows, an s32 bias; the bounds of a clamp are still divided by c_scale.
   fixed_point = 1,
@@ -35,7 +35,7 @@ enum class Requantize : std::uint8_t {
 ///   F = 0;  F = fma(float(I_g), b_scale[g,j], F) for g = 0, 1, ...;  I_g = sum over the group of a[i,k] * (b[k,j] - b_zero_point[g,j])
 /// and the b_scale_j that follow are 1. docs/arithmetic.md has the variants.
 ///
-/// Pointers must outlive the plan. Everything is checked when the plan is made.
+/// Arrays are read at each run: they must outlive the plan, unchanged, as they are checked when the plan is made.
 struct GemmDesc {
   // A
   /// u8, s8, u4 or s4 as given, or f32, bf16, f16 quantized per row on the way in (and then the scales and zero points below are
@@ -52,8 +52,9 @@ struct GemmDesc {
   std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1 and what becomes it.
 
   // C
-  Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds (of integers not
-                                             ///< by the tiers generic and neon, whose panels are no whole bytes: unsupported).
+  Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds (with s8
+                                             ///< weights not by the tiers generic and neon, whose panels are no whole bytes:
+                                             ///< unsupported). s32 of a float A: sums of what it was quantized to, without scales.
   const std::int32_t* bias_s32 = nullptr;    ///< [n], added to the sum; refused where the two could leave int32.
   const float* bias_f32 = nullptr;           ///< [n], not for s32 output nor fixed_point; not together with bias_s32.
   bool accumulate = false;                   ///< C += for s32 (saturating), f32, bf16, f16.
@@ -64,7 +65,7 @@ struct GemmDesc {
   Activation activation = Activation::none;  ///< Not for s32 output; fixed_point takes none, relu and clamp.
   float slope = 0.01f;                       ///< leaky_relu
   float lo = 0.0f, hi = 6.0f;                ///< clamp, in real units, lo <= hi.
-  float c_scale = 1.0f;                      ///< s8, u8: real = c_scale * (q - c_zero_point); positive and finite.
+  float c_scale = 1.0f;                      ///< s8, u8: real = c_scale * (q - c_zero_point); it and 1 / c_scale positive and finite.
   std::int32_t c_zero_point = 0;             ///< In the range of c's type.
   Requantize requantize = Requantize::float_multiplier;
   const std::int32_t* multiplier = nullptr;  ///< fixed_point: 1 or n values in [2^30, 2^31); scales are not used then.
@@ -78,10 +79,11 @@ struct GemmDesc {
   Cap cap;  ///< The plan may use the tiers under this cap (and only kernels that read the layout of the weights).
 };
 
-/// One product's data. Strides are in elements (b1: bytes) and at least as long as a row; rows may be padded, never overlap in C.
+/// One product's data, aligned as its types are. Strides are in elements (b1: bytes) and at least as long as a row; rows may be
+/// padded, never overlap in C, and C overlaps neither A nor the C of another item.
 /// What lies between two rows of A may be read (never beyond the last row's end) and does not matter; in C it is left alone.
 struct GemmArgs {
-  std::int64_t m = 0;  ///< Rows of A and C, from 0.
+  std::int64_t m = 0;  ///< Rows of A and C, 0 .. 2^31 - 1.
   const void* a = nullptr;
   std::int64_t a_stride = 0;
   void* c = nullptr;
@@ -126,8 +128,9 @@ class Gemm {
   /// Scratch: at least scratch_size(largest m, threads).
   [[nodiscard]] NARROW_API Status run_batch(const GemmArgs* items, int count, void* scratch, std::size_t scratch_bytes,
                                             const Parallel& parallel = serial()) const noexcept;
-  /// A strided batch: item i is `first` with a, c and residual moved by i times these strides (in elements). Row scales and
-  /// zero points move by m values an item.
+  /// A strided batch: item i is `first` with a, c and residual moved by i times these strides (in elements; b1: bytes; of 4 bits an
+  /// even number). Row scales and zero points move by m values an item (scales of groups by m times the groups). Scratch:
+  /// scratch_size(m, threads). Items go 32 at a time: where one is refused, those of the 32s before it have been computed.
   [[nodiscard]] NARROW_API Status run_strided(const GemmArgs& first, int count, std::int64_t a_batch_stride,
                                               std::int64_t c_batch_stride, std::int64_t residual_batch_stride, void* scratch,
                                               std::size_t scratch_bytes, const Parallel& parallel = serial()) const noexcept;

@@ -6,7 +6,7 @@ namespace narrow {
 /// A parallel-for that the caller provides. `for_each(context, tasks, task, argument)` must call
 /// task(argument, i) exactly once for every i in [0, tasks), on any threads, in any order, and return when all have
 /// returned. narrow asks for at most `threads` tasks at a time; tasks never wait for each other, so running them one
-/// after another is correct. Results do not depend on `threads` or on the schedule.
+/// after another is correct. It must not throw. Results do not depend on `threads` or on the schedule.
 /// Thread-safety: one Parallel may serve several calls at once if its for_each may.
 struct Parallel {
   using Task = void (*)(void* argument, int index);

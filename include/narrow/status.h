@@ -11,7 +11,7 @@ enum class Code : std::uint8_t {
   unsupported,       ///< Meaningful, but no kernel of the tiers in use serves it.
   overflow,          ///< The result could leave the range of an int32 accumulator.
   bad_weights,       ///< A packed blob is damaged, truncated, foreign, or of a layout that no tier in use reads.
-  scratch_too_small, ///< The caller's buffer is smaller than the size query said.
+  scratch_too_small, ///< The caller's scratch buffer is smaller than the size query said.
   out_of_memory,     ///< Only from the convenience overloads that allocate.
 };
 

@@ -50,8 +50,8 @@ enum class Order : std::uint8_t { kn = 0, nk = 1 };
 /// The elementwise function of a fused epilogue (formulas: docs/arithmetic.md).
 enum class Activation : std::uint8_t {
   none = 0,
-  relu = 1,        ///< max(x, 0)
-  clamp = 2,       ///< min(max(x, lo), hi)
+  relu = 1,        ///< max(0, x); here and below a NaN stays one
+  clamp = 2,       ///< min(hi, max(lo, x))
   leaky_relu = 3,  ///< x >= 0 ? x : slope * x
   gelu = 4,        ///< x Phi(x), Phi the normal distribution (the erf form), by one polynomial that all tiers share
   silu = 5,        ///< x / (1 + exp(-x)), by one polynomial that all tiers share

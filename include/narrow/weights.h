@@ -36,7 +36,8 @@ enum class Layout : std::uint8_t {
   ggml_q4_1 = 3,  ///< f16 d, f16 m, and likewise 16 bytes; u4, real = d * q + m.
   ggml_q8_0 = 4,  ///< f16 d and 32 s8; real = d * q.
   /// GPTQ with 4 bits, u4: qweight int32 [k / 8][n] (8 k, the lowest bits first), scales [count][n], zero points (if any) u4, as
-  /// qzeros int32 [count][n / 8] in the same order, one less than the zero point. Act-order: WeightsDesc::permutation.
+  /// qzeros int32 [count][n / 8] in the same order, one less than the zero point (a stored 15 is the zero point 16). k and n are
+  /// multiples of 8. Act-order: WeightsDesc::permutation.
   gptq = 5,
   /// AWQ with 4 bits, u4: qweight int32 [k][n / 8], its nibbles from the lowest bits on being columns 0 2 4 6 1 3 5 7; zero points
   /// (if any) u4, int32 [count][n / 8], likewise; scales [count][n].
@@ -75,7 +76,7 @@ struct WeightsDesc {
   Type data_type = Type::none;
   Range range = Range::min_max;
   /// [k], with groups: group g is made of the k permutation[g * size], permutation[g * size + 1], ... of the data. (Act-order: the
-  /// permutation that sorts g_idx.) A keeps its order; products read it by the permutation.
+  /// permutation that sorts g_idx, not g_idx itself; ties keep their order.) A keeps its order; products read it by the permutation.
   const std::int32_t* permutation = nullptr;
 
   /// b1: 0, or the columns are filters of a convolution, in so many groups of n / filter_groups, each of them for an A of its own
@@ -91,13 +92,14 @@ struct WeightsDesc {
 /// it. Immutable, so any number of threads may share one.
 ///
 /// The blob is one position-independent, little-endian piece of memory, aligned to 64 bytes: header (magic, version, panel
-/// layout, sizes, checksum), column parameters, panels. It may be written to a file and mapped back on a machine that
-/// has the tier it was packed for (all rows of one tier share the layout, so the same blob serves every m).
+/// layout, sizes, checksum), column parameters, panels. It may be written to a file and mapped back, at a multiple of
+/// 64 bytes, on a machine that has the tier it was packed for (bits on avx512vnni: and VPOPCNTDQ, if the packing machine had it).
+/// The same blob serves every m. What was packed from is no longer needed.
 class Weights {
  public:
   static constexpr std::size_t alignment = 64;
 
-  /// Bytes of the blob that pack writes for this description (data, scale and zero_point are not read).
+  /// Bytes of the blob that pack writes for this description. Of its arrays only whether they are null counts: set them as for pack.
   [[nodiscard]] NARROW_API static Status packed_size(const WeightsDesc& desc, std::size_t* bytes) noexcept;
 
   /// Packs into the caller's buffer, in parallel, and opens the result. `buffer` is aligned to 64 bytes and holds `bytes`.
@@ -106,7 +108,8 @@ class Weights {
   [[nodiscard]] NARROW_API static Status pack(const WeightsDesc& desc, void* buffer, std::size_t bytes, Weights* out,
                                               const Parallel& parallel = serial()) noexcept;
 
-  /// Checks a blob (magic, version, layout, sizes, checksum; never reading past `bytes`) and makes a view of it.
+  /// Checks a blob (magic, version, layout, sizes, checksum; never reading past `bytes`) and makes a view of it. All of it is
+  /// read for that, which a mapped file has to bring in.
   /// A blob for a tier that this machine lacks opens; it is the plan that is refused.
   [[nodiscard]] NARROW_API static Status open(const void* blob, std::size_t bytes, Weights* out) noexcept;
 
@@ -153,7 +156,7 @@ class WeightsStream {
 
 /// The largest k for which every product of full-range operands of these types is exact in int32, zero points included:
 /// a is u8, s8, u4 or s4 (a float A is quantized to one of the first two) and b is s8, u4, s4 or b1, or both are b1 (0 for other
-/// types); `zero_points` says whether either side has one. Longer k is accepted all the same
+/// types), and no more than can be packed, 2^24 - 1; `zero_points` says whether either side has one. Longer k is accepted all the same
 /// where the packed values prove that no sum can leave int32 (the largest column sum of |b - zero_point| is kept in the
 /// blob), and refused with Code::overflow elsewhere.
 NARROW_API std::int64_t max_k(Type a, Type b, bool zero_points) noexcept;

@@ -24,8 +24,9 @@ struct BatchNorm {
 /// it never changes (a factor of 0, say), the comparison is true of every sum, or of none.
 [[nodiscard]] NARROW_API Status fold_batch_norm(const BatchNorm& norm, std::int32_t* threshold, std::uint8_t* at_most) noexcept;
 
-/// Filters of floats, [n][kernel_h][kernel_w][c], dense, as W ~ alpha * sign(W): writes their bits (w >= 0), as ConvFilters
-/// takes them, and alpha, [n]: the mean of |w| over each filter, summed up in doubles in order. Not tuned. NaN is refused.
+/// Filters of f32, [n][kernel_h][kernel_w][c], dense, as W ~ alpha * sign(W): writes their bits (w >= 0), as ConvFilters
+/// takes them, and alpha, [n]: the mean of |w| over each filter, summed up in doubles in order. Not tuned. NaN is refused, and then what was written is
+/// of no use.
 [[nodiscard]] NARROW_API Status xnor_filters(const ConvFilters& filters, void* bits, float* alpha) noexcept;
 
 /// K of XNOR-Net, for ConvArgs::a_scale: for each output pixel of the convolution the mean over its window of the mean over

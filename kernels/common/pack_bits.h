@@ -42,7 +42,7 @@ void compare_rows(const PackAArgs& args) {
   const float zero = 0;
   const float* threshold = args.threshold ? args.threshold : &zero;
   const bool each = args.threshold_stride != 0;
-  const F common = S::broadcast(*threshold);
+  const F common = S::broadcast(each ? zero : *threshold);
   for (int i = 0; i < args.rows; ++i) {
     const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
     char* row = static_cast<char*>(args.dst) + i * args.k_padded;
