@@ -132,6 +132,7 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   Row beside_int8 = row;
   beside_int8.variant = "int4 beside int8, f32 -> f32";
   beside_int8.onednn.clear();
+  beside_int8.onednn_impl.clear();
   beside_int8.base = narrow8;
   beside_int8.base_name = "narrow int8";
   std::vector<Row> rows = {row, beside_int8};
@@ -162,6 +163,7 @@ std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
   reading.narrow = scaled(row.narrow, 1 / macs_of_a_byte);
   reading.base = row.read;
   reading.base_name = "read bandwidth";
+  for (Series* other : {&reading.fp32, &reading.limit, &reading.peak}) other->clear();  // which are no bytes
   rows.push_back(reading);
   return rows;
 }
