@@ -43,15 +43,14 @@ Status check(const ConvDesc& d, const Weights& w) {
   const std::int64_t padded_h = d.h + d.pad_top + d.pad_bottom, padded_w = d.w + d.pad_left + d.pad_right;
   if (padded_h > most_elements / padded_w / d.c) return bad("conv: an image is too large with its padding");
   if (w.type() != Type::b1) return {Code::unsupported, "conv: filters are b1"};
-  const bool bits = sums_of(WeightsAccess::header(w)) == Sums::bits;
+  const BlobHeader& h = WeightsAccess::header(w);
+  const bool bits = sums_of(h) == Sums::bits;
   if (!bits && d.gemm.a != Type::u8 && d.gemm.a != Type::s8)
     return {Code::unsupported, "conv: with filters that are packed for bytes, a is u8 or s8"};
   if (d.gemm.a_zero_point_per != Per::tensor) return bad("conv: a has one zero point");
-  if (d.groups < 1 || d.groups != filter_groups(WeightsAccess::header(w)) || d.c % d.groups != 0)
+  if (d.groups < 1 || d.groups != filter_groups(h) || d.c % d.groups != 0)
     return bad("conv: groups that the filters are not packed for, or that the channels do not divide into");
-  const std::int64_t tap = 8 * bit_row_bytes(d.c / d.groups);
-  const BlobHeader& h = WeightsAccess::header(w);
-  if (d.kernel_h * d.kernel_w > most / tap || h.filter_h != d.kernel_h || h.filter_w != d.kernel_w || h.filter_c != d.c / d.groups)
+  if (h.filter_h != d.kernel_h || h.filter_w != d.kernel_w || h.filter_c != d.c / d.groups)
     return bad("conv: the weights are not packed for these taps and channels (see prepare_filters)");
   if (d.padding != Padding::minus_one && d.padding != Padding::plus_one && d.padding != Padding::zero)
     return bad("conv: unknown padding");

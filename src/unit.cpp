@@ -52,7 +52,7 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
 /// One pass of tiles over a strip, each tile below the one before.
 struct Pass {
   const TileFn* run;
-  bool apart;   ///< panels are taken one after another, by tiles of one (see best_as_one_stream)
+  bool apart;   ///< panels are taken one after another, by tiles of one (see Kernel::stream_rows)
   Parts tiles;  ///< in groups of rows
   int row_group;
   std::int64_t rows;  ///< that are left

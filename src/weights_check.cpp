@@ -26,9 +26,8 @@ Status check(const WeightsDesc& d) {
   if ((d.filter_h || d.filter_w || d.filter_c) && (d.type != Type::b1 || !is_filter_k(d.k, d.filter_h, d.filter_w, d.filter_c)))
     return bad("weights: columns of bits that are no filters of such taps and channels");
   if (d.filter_groups > 1 && d.type != Type::b1) return {Code::unsupported, "weights: only bits have groups of filters"};
-  if (out_of_reach(std::max(d.k, d.n), d.stride))
-    return bad("weights: rows so far apart that their bytes leave 64 bits");
   if (d.stride != 0 && d.stride < row_elements(d)) return bad("weights: stride shorter than a row");
+  if (out_of_reach(std::max(d.k, d.n), d.stride)) return bad("weights: rows so far apart that their bytes leave 64 bits");
   if (is_4bit(d.type) && d.stride % 2 != 0 && d.data_type == Type::none) return bad("weights: an odd stride of 4-bit values");
   if (d.groups.size != 0) return check_groups(d);
   if (!valid(d.scale_per) || !valid(d.zero_point_per))

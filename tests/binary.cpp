@@ -1,12 +1,11 @@
-// Products of bits, on every kernel row of every tier: all shapes around the tiles, all epilogues, what is refused.
+// Products of bits, on every kernel row of every tier: all shapes around the tiles, what becomes bits, what is refused.
 #include <algorithm>
 
 #include "narrow/conv.h"
 #include "src/blocking.h"
 #include "src/cpu.h"
-#include "tests/all_pairs.h"
+#include "tests/check_rows.h"
 #include "tests/parallels.h"
-#include "tests/problem.h"
 #include "tests/tiers.h"
 
 namespace narrow::test {
@@ -14,26 +13,6 @@ namespace {
 
 class Binary : public TierTest {};
 NARROW_FOR_EACH_TIER(Binary);
-
-Case bits(std::int64_t m, std::int64_t n, std::int64_t k) { return {.m = m, .n = n, .k = k, .a = Type::b1, .b = Type::b1}; }
-
-/// Every m in `ms` on one set of weights.
-void check_rows(Case c, const Kernel& kernel, const std::vector<std::int64_t>& ms) {
-  c.m = *std::max_element(ms.begin(), ms.end());
-  c.seed = static_cast<std::uint64_t>((c.m * 1000 + c.n) * 1000 + c.k);
-  c.edge = c.seed % 3 == 0 ? Edge::front : Edge::back;
-  c.pad = c.seed % 2 == 0 ? 0 : 3;
-  Problem problem(c);
-  Gemm plan;
-  ASSERT_TRUE(problem.make_plan(kernel, &plan));
-  for (std::int64_t m : ms) ASSERT_TRUE(problem.check(plan, m));
-}
-
-std::vector<std::int64_t> up_to(std::int64_t last) {
-  std::vector<std::int64_t> all;
-  for (std::int64_t i = 1; i <= last; ++i) all.push_back(i);
-  return all;
-}
 
 TEST_P(Binary, RowsAreWellFormed) {
   const auto rows = rows_of(GetParam(), Type::b1, Sums::bits);
@@ -115,23 +94,6 @@ TEST_P(Binary, FewRowsFromTheL2Cache) {
   }
 }
 
-/// What tiles compare counts with, where sums and thresholds are at the ends of int32.
-TEST_P(Binary, LimitsOfThresholds) {
-  constexpr std::int32_t ends[] = {INT32_MIN, INT32_MIN + 1, INT32_MIN + 2, -2, -1, 0, 1, 2, INT32_MAX - 2, INT32_MAX - 1, INT32_MAX};
-  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
-    if (kernel->limits == nullptr) continue;
-    for (std::int32_t from : ends)
-      for (std::int32_t threshold : ends) {
-        alignas(64) std::int32_t thresholds[max_tile_cols], limits[max_tile_cols];
-        std::fill_n(thresholds, max_tile_cols, threshold);
-        std::fill_n(limits, max_tile_cols, from);
-        kernel->limits(thresholds, max_tile_cols, limits);
-        for (std::int64_t differ : {0, 1, 2, 3, 1000, 1 << 24})
-          ASSERT_EQ(differ >= limits[0], from - 2 * differ <= threshold) << from << ' ' << threshold << ' ' << differ;
-      }
-  }
-}
-
 /// All bits alike and all bits different: the counts that fill a byte, and those of a k beyond 16 bits.
 TEST_P(Binary, ExtremeCounts) {
   for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits))
@@ -160,87 +122,6 @@ TEST_P(Binary, LargerOnThreads) {
         Gemm plan;
         ASSERT_TRUE(problem.make_plan(*kernel, &plan));
         for (int threads : {1, 2, 3, 8}) ASSERT_TRUE(problem.check(plan, m, {threads, thread_for_each_task, nullptr})) << threads;
-      }
-    }
-}
-
-TEST_P(Binary, Epilogues) {
-  const std::vector<Type> c_types = {Type::s32, Type::f32, Type::bf16, Type::f16, Type::s8, Type::u8};
-  const std::vector<Type> residuals = {Type::none, Type::f32, Type::bf16, Type::f16, Type::s8, Type::u8};
-  const auto case_of = [&](const std::vector<int>& row) {
-    Case c = bits(1, 1, 1);
-    c.a_scale = static_cast<Given>(row[0]);
-    c.b_scale = static_cast<Given>(row[1]);
-    c.c = c_types[row[2]];
-    c.bias = static_cast<Bias>(row[3]);
-    c.accumulate = row[4] != 0;
-    c.residual = residuals[row[5]];
-    c.activation = static_cast<Activation>(row[6]);
-    c.requantize = static_cast<Requantize>(row[7]);
-    return c;
-  };
-  Rng rng(4);
-  std::uint64_t seed = 0;
-  int checked = 0;
-  for (const auto& row : all_pairs({3, 3, 6, 3, 2, 6, 6, 2}, rng, [&](const std::vector<int>& r) {
-         const Case c = case_of(r);
-         const bool s32 = c.c == Type::s32, rounded = c.c == Type::s8 || c.c == Type::u8;
-         if ((s32 && c.bias == Bias::f32) || (c.accumulate && rounded)) return false;
-         if (s32 && (c.residual != Type::none || c.activation != Activation::none)) return false;
-         return c.requantize == Requantize::float_multiplier || (rounded && c.bias != Bias::f32 && c.residual == Type::none &&
-                                                                 c.a_scale != Given::each && c.activation <= Activation::clamp);
-       }))
-    for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
-      const Geometry& g = kernel->geometry;
-      for (std::int64_t n : {g.nr - 3, g.nr * g.max_panels + 5}) {
-        Case c = case_of(row);
-        c.m = 2 + static_cast<std::int64_t>(++seed % 7);
-        c.n = n;
-        c.k = 1 + static_cast<std::int64_t>(seed % 167);
-        c.pad = seed % 3;
-        c.seed = seed;
-        ASSERT_TRUE(Problem(c).check(*kernel));
-        ++checked;
-      }
-    }
-  if (!rows_of(GetParam(), Type::b1, Sums::bits).empty()) {
-    EXPECT_GT(checked, 50);
-  }
-}
-
-/// Bits out, of bits and of bytes: every n, the zeros behind them, nothing else touched; k in one pass and in several.
-TEST_P(Binary, BitsOut) {
-  std::uint64_t seed = 0;
-  for (Type b : {Type::b1, Type::s8})
-    for (const Kernel* kernel : rows_of(GetParam(), b, b == Type::b1 ? Sums::bits : Sums::integers)) {
-      if (kernel->geometry.nr % 8 != 0) continue;
-      const Geometry& g = kernel->geometry;
-      for (std::int64_t n = 1; n <= 2 * g.max_panels * g.nr + 1; n += n < 70 ? 1 : 5) {
-        ++seed;
-        Case c = bits(1 + static_cast<std::int64_t>(seed % 9), n, 1 + static_cast<std::int64_t>(seed % 97));
-        c.a = b == Type::b1 ? Type::b1 : Type::u8;
-        c.b = b;
-        c.c = Type::b1;
-        c.bias = seed % 3 == 0 ? Bias::s32 : Bias::none;
-        c.pad = seed % 4;
-        c.seed = seed;
-        ASSERT_TRUE(Problem(c).check(*kernel));
-      }
-      Case longer = bits(20, 70, 40000);
-      longer.a = b == Type::b1 ? Type::b1 : Type::u8;
-      longer.b = b;
-      longer.c = Type::b1;
-      ASSERT_TRUE(Problem(longer).check(*kernel));
-      for (int threads : {1, 2, 3, 8}) {
-        Case c = bits(65, 333, 4000);
-        c.a = b == Type::b1 ? Type::b1 : Type::u8;
-        c.b = b;
-        c.c = Type::b1;
-        Problem problem(c);
-        Gemm plan;
-        ASSERT_TRUE(problem.make_plan(*kernel, &plan));
-        ASSERT_TRUE(problem.check(plan, 65, {threads, schedules[0].for_each, nullptr})) << threads;
-        ASSERT_TRUE(problem.check(plan, 1, {threads, schedules[0].for_each, nullptr})) << threads;
       }
     }
 }

@@ -1,10 +1,8 @@
 // Products over shapes derived from the tiles, on every kernel row of every tier, at full range.
-#include <set>
-
 #include "src/blocking.h"
 #include "src/cpu.h"
+#include "tests/check_rows.h"
 #include "tests/parallels.h"
-#include "tests/problem.h"
 #include "tests/tiers.h"
 
 namespace narrow::test {
@@ -13,24 +11,6 @@ namespace {
 class Products : public TierTest {};
 NARROW_FOR_EACH_TIER(Products);
 
-/// Every m in `ms` on one set of weights.
-void check_rows(Case c, const Kernel& kernel, const std::set<std::int64_t>& ms) {
-  c.m = *ms.rbegin();
-  c.seed = static_cast<std::uint64_t>((c.m * 1000 + c.n) * 1000 + c.k);
-  c.edge = c.seed % 3 == 0 ? Edge::front : Edge::back;
-  c.pad = c.seed % 2 == 0 ? 0 : 3;
-  c.order = c.seed % 5 < 2 ? Order::kn : Order::nk;
-  Problem problem(c);
-  Gemm plan;
-  ASSERT_TRUE(problem.make_plan(kernel, &plan));
-  for (std::int64_t m : ms) ASSERT_TRUE(problem.check(plan, m));
-}
-
-std::set<std::int64_t> up_to(std::int64_t last) {
-  std::set<std::int64_t> all;
-  for (std::int64_t i = 1; i <= last; ++i) all.insert(i);
-  return all;
-}
 /// Around every multiple of `unit` up to `last`.
 std::set<std::int64_t> around(std::int64_t unit, std::int64_t last) {
   std::set<std::int64_t> some;

@@ -25,8 +25,8 @@ struct BatchNorm {
 [[nodiscard]] NARROW_API Status fold_batch_norm(const BatchNorm& norm, std::int32_t* threshold, std::uint8_t* at_most) noexcept;
 
 /// Filters of f32, [n][kernel_h][kernel_w][c], dense, as W ~ alpha * sign(W): writes their bits (w >= 0), as ConvFilters
-/// takes them, and alpha, [n]: the mean of |w| over each filter, summed up in doubles in order. Not tuned. NaN is refused, and then what was written is
-/// of no use.
+/// takes them, and alpha, [n]: the mean of |w| over each filter, summed up in doubles in order. Not tuned. NaN is refused, and
+/// then what was written is of no use.
 [[nodiscard]] NARROW_API Status xnor_filters(const ConvFilters& filters, void* bits, float* alpha) noexcept;
 
 /// K of XNOR-Net, for ConvArgs::a_scale: for each output pixel of the convolution the mean over its window of the mean over

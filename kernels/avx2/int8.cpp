@@ -20,7 +20,7 @@ struct Int8 : Dot<Vector256> {
   static NARROW_INLINE B load_b(const char* p) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
-  static NARROW_INLINE B load_b_in_order(const char* p) {
+  static NARROW_INLINE B load_in_order(const char* p) {
     B b;
     asm volatile("vpmovsxbw %1, %0" : "=x"(b) : "m"(*reinterpret_cast<const __m128i_u*>(p)));
     return b;

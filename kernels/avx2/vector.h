@@ -35,6 +35,12 @@ struct Vector256 {
     return _mm256_shuffle_epi32(four, 0x55 * step);
   }
   static NARROW_INLINE B load(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  /// The same where it stands among other volatile assembly.
+  static NARROW_INLINE B load_in_order(const char* p) {
+    B b;
+    asm volatile("vmovdqu %1, %0" : "=x"(b) : "m"(*reinterpret_cast<const Line*>(p)));
+    return b;
+  }
   /// The low (0) or the high (1) nibbles of bytes.
   template <int half>
   static NARROW_INLINE B nibbles(B pairs) {

@@ -43,6 +43,12 @@ struct Vector512 {
     return a;
   }
   static NARROW_INLINE B load(const char* p) { return _mm512_loadu_si512(p); }
+  /// The same, likewise in order.
+  static NARROW_INLINE B load_in_order(const char* p) {
+    B b;
+    asm volatile("vmovdqu64 %1, %0" : "=v"(b) : "m"(*reinterpret_cast<const Line*>(p)));
+    return b;
+  }
   /// The low (0) or the high (1) nibbles of bytes.
   template <int half>
   static NARROW_INLINE B nibbles(B pairs) {

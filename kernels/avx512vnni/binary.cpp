@@ -108,9 +108,7 @@ struct OneRow : Running {
   };
   static NARROW_INLINE A load_a(const char* p) { return {load_a_in_order(p), load_a_in_order(p + 4)}; }
   static NARROW_INLINE B load_b(const char* p) {
-    B b{{}, p + 64};
-    asm volatile("vmovdqu64 %1, %0" : "=v"(b.middle) : "m"(line(p)));
-    return b;
+    return {load_in_order(p), p + 64};
   }
   template <int>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {

@@ -18,11 +18,6 @@ struct Int8 : Vector512 {
   using ToReal = ToRealOrBytes;
 
   static NARROW_INLINE B load_b(const char* p) { return _mm512_loadu_si512(p); }
-  static NARROW_INLINE B load_b_in_order(const char* p) {
-    B b;
-    asm volatile("vmovdqu64 %1, %0" : "=v"(b) : "m"(*reinterpret_cast<const Line*>(p)));
-    return b;
-  }
   static NARROW_INLINE A flip(A a) { return _mm512_xor_si512(a, _mm512_set1_epi8(-128)); }
   // The one instruction as assembly with a tied operand: from the intrinsic, g++ 12 copies and spills the accumulators.
   template <int>

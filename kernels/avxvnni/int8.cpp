@@ -15,11 +15,6 @@ struct Int8 : Dot {
   static constexpr int step_bytes = 32;
 
   static NARROW_INLINE B load_b(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const B*>(p)); }
-  static NARROW_INLINE B load_b_in_order(const char* p) {
-    B b;
-    asm volatile("vmovdqu %1, %0" : "=x"(b) : "m"(*reinterpret_cast<const Line*>(p)));
-    return b;
-  }
   static NARROW_INLINE A flip(A a) { return _mm256_xor_si256(a, _mm256_set1_epi8(-128)); }
 };
 

@@ -9,8 +9,8 @@
 namespace narrow {
 namespace {
 
-/// Of an Isa whose steps take four bytes of a row, with load_four and quarter (see Vector512), and with load_b and dot in a form
-/// that the compiler leaves where it stands.
+/// Of an Isa whose steps take four bytes of a row, with load_four and quarter (see Vector512), and with load_in_order and
+/// dot_in_order: a load_b and a dot that the compiler leaves where they stand.
 template <class Isa, int rows, int streaming>
 struct FewRows : Isa {
   using typename Isa::A;
@@ -20,7 +20,7 @@ struct FewRows : Isa {
 
   static NARROW_INLINE A load_a(const char* p) { return Isa::load_four(p); }
   static NARROW_INLINE A load_step(const char* p) { return Isa::load_a(p); }
-  static NARROW_INLINE B load_b(const char* p) { return Isa::load_b_in_order(p); }
+  static NARROW_INLINE B load_b(const char* p) { return Isa::load_in_order(p); }
   template <int step>
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     Isa::dot_in_order(acc, Isa::template quarter<step>(a), b);
