@@ -66,8 +66,9 @@ struct XsimdBase {
   static NARROW_INLINE F select_less(F a, F b, F x, F y) { return xsimd::select(a < b, x, y); }
   static NARROW_INLINE F nan_to_zero(F x) { return xsimd::select(x == x, x, F(0.0f)); }
   static NARROW_INLINE F to_float(I i) { return xsimd::to_float(i); }
-  static NARROW_INLINE I bits(F x) { return xsimd::bitwise_cast<I>(x); }
-  static NARROW_INLINE F from_bits(I i) { return xsimd::bitwise_cast<F>(i); }
+  // Not by xsimd::bitwise_cast, whose parameter was a batch before version 10 and is an element since.
+  static NARROW_INLINE I bits(F x) { return __builtin_bit_cast(I, x); }
+  static NARROW_INLINE F from_bits(I i) { return __builtin_bit_cast(F, i); }
 
   static NARROW_INLINE I add(I a, I b) { return a + b; }
   static NARROW_INLINE I sub(I a, I b) { return a - b; }
@@ -81,7 +82,7 @@ struct XsimdBase {
   }
   template <int n>
   static NARROW_INLINE I shift_right(I a) {
-    return xsimd::bitwise_cast<I>(xsimd::bitwise_cast<U>(a) >> n);
+    return __builtin_bit_cast(I, __builtin_bit_cast(U, a) >> n);
   }
   template <int n>
   static NARROW_INLINE I shift_right_signed(I a) {
@@ -89,7 +90,7 @@ struct XsimdBase {
   }
   static NARROW_INLINE I max_signed(I a, I b) { return xsimd::max(a, b); }
   static NARROW_INLINE I max_unsigned(I a, I b) {
-    return xsimd::bitwise_cast<I>(xsimd::max(xsimd::bitwise_cast<U>(a), xsimd::bitwise_cast<U>(b)));
+    return __builtin_bit_cast(I, xsimd::max(__builtin_bit_cast(U, a), __builtin_bit_cast(U, b)));
   }
 
  protected:
