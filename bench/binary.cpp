@@ -8,8 +8,6 @@
 namespace bench {
 namespace {
 
-constexpr std::int64_t most_gemv_rows = 4;  // up to here reading B may be what takes the time
-
 std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   const BinaryData data(shape.dims[0], shape.dims[1], shape.dims[2]);
   const narrow::Parallel& parallel = settings.parallel;
@@ -46,11 +44,11 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   products.reserve(std::size(outputs));
   for (const auto& output : outputs) products.emplace_back(output.desc, output.weights, data.m, output.a, parallel);
 
-  const onednn::Matmul int8(narrow::Type::u8, narrow::Type::s32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
-                            data.b.data());
-  const onednn::Matmul fp32(narrow::Type::f32, narrow::Type::f32, data.m, data.n, data.k, narrow::Type::s8, data.a.data(),
-                            data.b.data());
-  const Peak peak = binary_peak(settings.tier, parallel);
+  const onednn::Weights onednn_b(data.n, data.k, data.b.data());
+  const onednn::Matmul int8(narrow::Type::u8, narrow::Type::s32, data.m, narrow::Type::u8, data.a.data(), onednn_b);
+  const onednn::Matmul fp32(narrow::Type::f32, narrow::Type::f32, data.m, narrow::Type::s8, data.a.data(), onednn_b);
+  ProductLimit limit(binary_peak(settings.tier, parallel), settings.tier, data.m, weights.view().blob(), data.b_bits.size(),
+                     parallel);
 
   std::vector<Row> rows(std::size(outputs));
   std::vector<Entrant> entrants;
@@ -69,25 +67,12 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   Row& row = rows.front();
   row.onednn_impl = int8.implementation();
   row.fp32_impl = fp32.implementation();
-  entrants.push_back({peak.loop, &row.peak});
   if (int8.runnable()) entrants.push_back({int8.contender(), &row.onednn});
   if (fp32.runnable()) entrants.push_back({fp32.contender(), &row.fp32});
-  Series one_stream, four_streams;
-  if (data.m <= most_gemv_rows) {
-    const void* blob = weights.view().blob();  // the very bytes that the product reads
-    entrants.push_back({read_one_stream(settings.tier, blob, data.b_bits.size(), parallel), &one_stream});
-    entrants.push_back({read_four_streams(settings.tier, blob, data.b_bits.size(), parallel), &four_streams});
-  }
+  limit.enter(entrants);
   measure(entrants, settings.seconds, settings.threads());
 
-  row.limit = row.peak;
-  row.limit_name = peak.name;
-  row.read = larger(one_stream, four_streams);
-  if (!row.read.empty()) {
-    const Series by_reading = scaled(row.read, 8 * static_cast<double>(data.m));  // every bit of B is used m times
-    if (stat(by_reading).median < stat(row.peak).median) row.limit_name = "read";
-    row.limit = smaller(row.peak, by_reading);
-  }
+  limit.fill_in(row);
   row.exact = data.is_right<std::int32_t>(products[0].row(0));
   rows[1].exact = data.is_right<float>(products[1].row(0));
   rows[2].exact = data.is_right_sign(products[2].row(0));

@@ -37,7 +37,7 @@ struct BinaryData {
   /// Whether the first row, one in the middle and the last are the sums that the definition asks for.
   template <class C>
   bool is_right(const void* c) const {
-    for (std::int64_t i : {std::int64_t{0}, m / 2, m - 1})
+    for (std::int64_t i : sampled_rows(m))
       for (std::int64_t j = 0; j < n; ++j) {
         std::int32_t sum = 0;
         for (std::int64_t x = 0; x < k; ++x) sum += a.as<std::int8_t>()[i * k + x] * b.as<std::int8_t>()[j * k + x];
@@ -48,7 +48,7 @@ struct BinaryData {
 
   /// Whether the same rows of bits tell which of these sums are positive.
   bool is_right_sign(const void* c) const {
-    for (std::int64_t i : {std::int64_t{0}, m / 2, m - 1})
+    for (std::int64_t i : sampled_rows(m))
       for (std::int64_t j = 0; j < n; ++j) {
         std::int32_t sum = 0;
         for (std::int64_t x = 0; x < k; ++x) sum += a.as<std::int8_t>()[i * k + x] * b.as<std::int8_t>()[j * k + x];

@@ -1,179 +1,211 @@
 // int4: f32 A quantized row by row on the way in, 4-bit B with an f16 scale for each group of k, f32 C; beside narrow's int8,
 // and oneDNN in u8 x s8 (without the quantization), in f32 and, where it is new enough, in f32 x s4. Also 4-bit B in whole
 // columns times A of 4 and 8 bits, to s32, beside int8 to s32.
-#include <optional>
+//
+// Rows that differ only in the size of the groups are measured in the same rounds: what stands beside them is the same for all
+// of them. Rows of the same N and K share their weights, ours and oneDNN's.
+#include <algorithm>
+#include <deque>
 
-#include "int8_data.h"
+#include "int4_layer.h"
 #include "machine_limits.h"
-#include "onednn.h"
 
 namespace bench {
 namespace {
 
-constexpr std::int64_t most_gemv_rows = 4;  // up to here reading B may be what takes the time
-
-/// The nibbles of the int8 product's B (its first half), scales, and A.
-struct Int4Data : Int8Data {
+/// One size of groups: a row of the table, and what its variants need.
+struct GroupRun {
   std::int64_t group;
-  Buffer a_f32, scales;
-
-  Int4Data(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t group)
-      : Int8Data(m, n, k),
-        group(group),
-        a_f32(a.size() * sizeof(float)),
-        scales(static_cast<std::size_t>(n * ((k + group - 1) / group)) * sizeof(std::uint16_t)) {
-    Random random(2);
-    random.fill_floats(a_f32.as<float>(), a.size(), -4.0f, 4.0f);
-    for (std::size_t i = 0; i < scales.size() / sizeof(std::uint16_t); ++i)
-      scales.as<std::uint16_t>()[i] = static_cast<std::uint16_t>(0x2000 + random.next() % 0x400);  // 0.0078 to 0.0156
-  }
-
-  narrow::WeightsDesc column_weights(narrow::Cap cap) const {
-    narrow::WeightsDesc desc = weights(cap);
-    desc.type = narrow::Type::s4;
-    desc.stride = (k + 1) / 2 * 2;
-    return desc;
-  }
-  narrow::WeightsDesc grouped_weights(narrow::Cap cap) const {
-    narrow::WeightsDesc desc = column_weights(cap);
-    desc.groups.size = group;
-    desc.groups.scale = scales.data();
-    desc.groups.scale_type = narrow::Type::f16;
-    return desc;
-  }
-
-  /// The sampled rows by the scalar definition, each as a product of one row.
-  bool equals_definition(const Product& product, narrow::GemmDesc desc, const narrow::WeightsDesc& weights) const {
-    desc.cap = narrow::Tier::generic;
-    const PackedWeights defined(weights, narrow::serial());
-    for (std::int64_t i : sampled_rows()) {
-      const auto bytes_of_a = product.args().a_stride *
-                              (desc.a == narrow::Type::f32  ? 8
-                               : desc.a == narrow::Type::s8 ? 2
-                                                            : 1) /
-                              2;
-      const Product row(desc, defined.view(), 1, static_cast<const char*>(product.args().a) + i * bytes_of_a, narrow::serial());
-      if (std::memcmp(row.row(0), product.row(i), product.row_bytes()) != 0) return false;
-    }
-    return true;
-  }
+  const CheckedWeights& weights;
+  Product product;
+  onednn::NibbleMatmul onednn;
+  ProductLimit limit;
+  Series rates, onednn_rates;
 };
 
-std::vector<Row> measure_int4(const Shape& shape, const Settings& settings) {
-  const Int4Data data(shape.dims[0], shape.dims[1], shape.dims[2], shape.dims[3]);
-  const narrow::Parallel& parallel = settings.parallel;
+/// A of integers times B in whole columns.
+struct ColumnRun {
+  const char* variant;
+  Product product;
+  Series rates;
+};
 
-  narrow::GemmDesc desc;
-  desc.a = desc.c = narrow::Type::f32;
-  desc.cap = settings.cap();
-  const PackedWeights weights(data.grouped_weights(settings.cap()), parallel), weights8(data.weights(settings.cap()), parallel);
-  Product product(desc, weights.view(), data.m, data.a_f32.data(), parallel);
-  Product product8(desc, weights8.view(), data.m, data.a_f32.data(), parallel);
-  // In whole columns, to s32
-  narrow::GemmDesc integers;
-  integers.cap = settings.cap();
-  integers.a = narrow::Type::s8;
-  const PackedWeights columns(data.column_weights(settings.cap()), parallel);
-  Product w4a8(integers, columns.view(), data.m, data.a.data(), parallel);
-  Product w8a8(integers, weights8.view(), data.m, data.a.data(), parallel);
-  narrow::GemmDesc nibbles = integers;
-  nibbles.a = narrow::Type::s4;
-  const bool also_columns = data.group == 32 && data.k % 2 == 0;  // once for a shape; rows of nibbles are whole bytes
-  std::optional<Product> w4a4;
-  if (also_columns) w4a4.emplace(nibbles, columns.view(), data.m, data.a.data(), parallel);
-  const onednn::Matmul int8(narrow::Type::u8, narrow::Type::s32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
-                            data.b.data());
-  const onednn::Matmul fp32(narrow::Type::f32, narrow::Type::f32, data.m, data.n, data.k, narrow::Type::u8, data.a.data(),
-                            data.b.data());
-  const onednn::NibbleMatmul int4(data.m, data.n, data.k, data.group);
-  const Peak peak = int8_peak(settings.tier, parallel);
+class Int4Measurement {
+ public:
+  Int4Measurement(std::int64_t m, const std::vector<std::int64_t>& groups, Int4Layer& layer, const Settings& settings)
+      : layer_(layer),
+        settings_(settings),
+        data_(m, layer.n, layer.k, layer.b),
+        a_f32_(data_.a.size() * sizeof(float)),
+        int8_(floats(), layer.bytes.view(), m, a_f32_.data(), settings.parallel),
+        onednn_int8_(narrow::Type::u8, narrow::Type::s32, m, narrow::Type::u8, data_.a.data(), layer.onednn_b),
+        onednn_f32_(narrow::Type::f32, narrow::Type::f32, m, narrow::Type::u8, data_.a.data(), layer.onednn_b) {
+    Random(2).fill_floats(a_f32_.as<float>(), data_.a.size(), -4.0f, 4.0f);
+    groups_.reserve(groups.size());
+    for (std::int64_t group : groups) add_group(group);
+    if (layer.k % 2 == 0) add_columns();  // rows of nibbles are whole bytes
+  }
 
-  Row row;
-  row.op = "int4";
-  row.shape = shape.text();
-  row.threads = settings.threads();
-  row.tier = narrow::name(product.plan().info().tier);
-  row.kernel = product.plan().info().kernel;
-  row.macs = data.macs();
-  row.bytes = static_cast<double>(weights.view().bytes()) + 4.0 * static_cast<double>(data.m * (data.n + data.k));
-  row.onednn_impl = int8.implementation();
-  row.fp32_impl = fp32.implementation();
+  /// The rows of each size of groups; what has no groups goes with the first.
+  std::vector<std::vector<Row>> measure() {
+    std::vector<Entrant> entrants = {{int8_.contender(), &int8_rates_}};
+    for (GroupRun& run : groups_) {
+      entrants.push_back({run.product.contender(), &run.rates});
+      if (run.onednn.runnable()) entrants.push_back({run.onednn.contender(), &run.onednn_rates});
+      run.limit.enter(entrants);
+    }
+    for (ColumnRun& run : columns_) entrants.push_back({run.product.contender(), &run.rates});
+    if (onednn_int8_.runnable()) entrants.push_back({onednn_int8_.contender(), &onednn_int8_rates_});
+    if (onednn_f32_.runnable()) entrants.push_back({onednn_f32_.contender(), &onednn_f32_rates_});
+    bench::measure(entrants, settings_.seconds, settings_.threads());
 
-  Series narrow8, onednn4, one_stream, four_streams, integers8, integers48, integers4;
-  std::vector<Entrant> entrants = {
-      {product.contender(), &row.narrow}, {peak.loop, &row.peak}, {product8.contender(), &narrow8}};
-  if (also_columns) {
-    entrants.push_back({w8a8.contender(), &integers8});
-    entrants.push_back({w4a8.contender(), &integers48});
-    entrants.push_back({w4a4->contender(), &integers4});
+    std::vector<std::vector<Row>> rows;
+    for (const GroupRun& run : groups_) rows.push_back(rows_of(run));
+    for (std::size_t i = 1; i < columns_.size(); ++i) rows[0].push_back(column_row(rows[0][0], columns_[i]));
+    return rows;
   }
-  if (int8.runnable()) entrants.push_back({int8.contender(), &row.onednn});
-  if (fp32.runnable()) entrants.push_back({fp32.contender(), &row.fp32});
-  if (int4.runnable()) entrants.push_back({int4.contender(), &onednn4});
-  if (data.m <= most_gemv_rows) {
-    const void* blob = weights.view().blob();  // the very bytes that the product reads
-    entrants.push_back({read_one_stream(settings.tier, blob, weights.view().bytes(), parallel), &one_stream});
-    entrants.push_back({read_four_streams(settings.tier, blob, weights.view().bytes(), parallel), &four_streams});
-  }
-  measure(entrants, settings.seconds, settings.threads());
 
-  const double macs_of_a_byte = data.macs() / static_cast<double>(weights.view().bytes());
-  row.limit = row.peak;
-  row.limit_name = peak.name;
-  row.read = larger(one_stream, four_streams);
-  if (!row.read.empty()) {
-    const Series by_reading = scaled(row.read, macs_of_a_byte);
-    if (stat(by_reading).median < stat(row.peak).median) row.limit_name = "read";
-    row.limit = smaller(row.peak, by_reading);
+ private:
+  narrow::GemmDesc floats() const {
+    narrow::GemmDesc desc;
+    desc.a = desc.c = narrow::Type::f32;
+    desc.cap = settings_.cap();
+    return desc;
   }
-  row.exact = data.equals_definition(product, desc, data.grouped_weights(narrow::Tier::generic));
-  if (int8.runnable()) row.onednn_exact = data.is_right<std::uint8_t>(int8.c());
 
-  Row beside_int8 = row;
-  beside_int8.variant = "int4 beside int8, f32 -> f32";
-  beside_int8.onednn.clear();
-  beside_int8.onednn_impl.clear();
-  beside_int8.base = narrow8;
-  beside_int8.base_name = "narrow int8";
-  std::vector<Row> rows = {row, beside_int8};
-  if (!onednn4.empty()) {
-    Row beside_onednn = beside_int8;
-    beside_onednn.variant = "int4 beside oneDNN's s4, f32 -> f32";
-    beside_onednn.base = onednn4;
-    beside_onednn.base_name = "oneDNN s4 (" + int4.implementation() + ")";
-    rows.push_back(beside_onednn);
+  void add_group(std::int64_t group) {
+    const CheckedWeights& weights = layer_.grouped(group);
+    const narrow::Weights& b = weights.packed.view();
+    groups_.push_back({group,
+                       weights,
+                       Product(floats(), b, data_.m, a_f32_.data(), settings_.parallel),
+                       onednn::NibbleMatmul(data_.m, layer_.n, layer_.k, group),
+                       ProductLimit(int8_peak(settings_.tier, settings_.parallel), settings_.tier, data_.m, b.blob(), b.bytes(),
+                                    settings_.parallel),
+                       {},
+                       {}});
   }
-  if (also_columns) {
-    Row whole = beside_int8;
-    whole.base = integers8;
-    whole.kernel = w4a4->plan().info().kernel;
-    whole.variant = "W4A8 columns, s8 -> s32";
-    whole.narrow = integers48;
-    whole.exact = data.equals_definition(w4a8, integers, data.column_weights(narrow::Tier::generic));
-    rows.push_back(whole);
-    whole.variant = "W4A4 columns, s4 -> s32";
-    whole.narrow = integers4;
-    whole.exact = data.equals_definition(*w4a4, nibbles, data.column_weights(narrow::Tier::generic));
-    rows.push_back(whole);
+
+  void add_columns() {
+    const auto add = [&](const char* variant, narrow::Type a, const PackedWeights& b) {
+      narrow::GemmDesc desc;
+      desc.a = a;
+      desc.cap = settings_.cap();
+      columns_.push_back({variant, Product(desc, b.view(), data_.m, data_.a.data(), settings_.parallel), {}});
+    };
+    columns_.reserve(3);
+    add("", narrow::Type::s8, layer_.bytes);  // what the others are compared with
+    add("W4A8 columns, s8 -> s32", narrow::Type::s8, layer_.columns.packed);
+    add("W4A4 columns, s4 -> s32", narrow::Type::s4, layer_.columns.packed);
   }
-  if (row.read.empty()) return rows;
-  Row reading = beside_int8;
-  reading.variant = "weights read";
-  reading.unit = Unit::gbytes;
-  reading.narrow = scaled(row.narrow, 1 / macs_of_a_byte);
-  reading.base = row.read;
-  reading.base_name = "read bandwidth";
-  for (Series* other : {&reading.fp32, &reading.limit, &reading.peak}) other->clear();  // which are no bytes
-  rows.push_back(reading);
-  return rows;
+
+  Row row_of(const GroupRun& run) const {
+    const narrow::GemmInfo info = run.product.plan().info();
+    Row row;
+    row.op = "int4";
+    row.shape = Shape{"", {data_.m, data_.n, data_.k, run.group}}.text();
+    row.threads = settings_.threads();
+    row.tier = narrow::name(info.tier);
+    row.kernel = info.kernel;
+    row.macs = data_.macs();
+    row.bytes = run.product.bytes(run.weights.packed.view().bytes());
+    row.narrow = run.rates;
+    row.onednn = onednn_int8_rates_;
+    row.onednn_impl = onednn_int8_.implementation();
+    if (onednn_int8_.runnable()) row.onednn_exact = data_.is_right<std::uint8_t>(onednn_int8_.c());
+    row.fp32 = onednn_f32_rates_;
+    row.fp32_impl = onednn_f32_.implementation();
+    run.limit.fill_in(row);
+    row.exact = run.product.equals_definition(run.weights.defined.view());
+    return row;
+  }
+
+  /// The row once more, beside something else.
+  static Row variant(const Row& row, const char* what, const Series& base, const std::string& base_name) {
+    Row other = row;
+    other.variant = what;
+    other.onednn.clear();
+    other.onednn_impl.clear();
+    other.onednn_exact.reset();
+    other.base = base;
+    other.base_name = base_name;
+    return other;
+  }
+
+  std::vector<Row> rows_of(const GroupRun& run) const {
+    const Row row = row_of(run);
+    std::vector<Row> rows = {row, variant(row, "int4 beside int8, f32 -> f32", int8_rates_, "narrow int8")};
+    if (!run.onednn_rates.empty())
+      rows.push_back(variant(row, "int4 beside oneDNN's s4, f32 -> f32", run.onednn_rates,
+                             "oneDNN s4 (" + run.onednn.implementation() + ")"));
+    if (row.read.empty()) return rows;
+    Row reading = variant(row, "weights read", row.read, "read bandwidth");
+    reading.unit = Unit::gbytes;
+    reading.narrow = scaled(row.narrow, static_cast<double>(run.weights.packed.view().bytes()) / row.macs);
+    for (Series* other : {&reading.fp32, &reading.limit, &reading.peak}) other->clear();  // which are no bytes
+    rows.push_back(reading);
+    return rows;
+  }
+
+  Row column_row(const Row& row, const ColumnRun& run) const {
+    Row whole = variant(row, run.variant, columns_.front().rates, "narrow int8");
+    whole.kernel = run.product.plan().info().kernel;
+    whole.bytes = run.product.bytes(layer_.columns.packed.view().bytes());
+    whole.narrow = run.rates;
+    whole.exact = run.product.equals_definition(layer_.columns.defined.view());
+    return whole;
+  }
+
+  Int4Layer& layer_;
+  const Settings& settings_;
+  const Int8Data data_;
+  const Buffer a_f32_;
+  Product int8_;
+  const onednn::Matmul onednn_int8_, onednn_f32_;
+  std::vector<GroupRun> groups_;
+  std::vector<ColumnRun> columns_;
+  Series int8_rates_, onednn_int8_rates_, onednn_f32_rates_;
+};
+
+/// What the shapes that differ only in the size of the groups have in common.
+struct Int4Product {
+  std::int64_t m, n, k;
+  std::map<std::int64_t, std::deque<std::vector<Row>>> measured;  ///< For each size, what its case has still to hand out.
+};
+
+// `latest` is the layer of the case before: cases of one layer follow one another.
+void measure(Int4Product& product, std::unique_ptr<Int4Layer>& latest, const Settings& settings) {
+  if (!latest || latest->n != product.n || latest->k != product.k) {
+    latest.reset();  // before there is another
+    latest = std::make_unique<Int4Layer>(product.n, product.k, settings.cap(), settings.parallel);
+  }
+  std::vector<std::int64_t> groups;
+  for (const auto& [group, rows] : product.measured) groups.push_back(group);
+  std::vector<std::vector<Row>> rows = Int4Measurement(product.m, groups, *latest, settings).measure();
+  for (std::size_t i = 0; i < groups.size(); ++i) product.measured[groups[i]].push_back(std::move(rows[i]));
 }
 
 }  // namespace
 
 std::vector<Case> int4_cases(const std::vector<Shape>& shapes, const Settings& settings) {
+  const auto latest = std::make_shared<std::unique_ptr<Int4Layer>>();
+  std::vector<std::shared_ptr<Int4Product>> products;
   std::vector<Case> cases;
-  for (const Shape& shape : shapes)
-    cases.push_back({"int4/" + shape.text(), [shape, &settings] { return measure_int4(shape, settings); }});
+  for (const Shape& shape : shapes) {
+    const auto& d = shape.dims;
+    auto same = std::find_if(products.begin(), products.end(),
+                             [&](const auto& one) { return one->m == d[0] && one->n == d[1] && one->k == d[2]; });
+    if (same == products.end()) same = products.insert(same, std::make_shared<Int4Product>(Int4Product{d[0], d[1], d[2], {}}));
+    const std::shared_ptr<Int4Product> product = *same;
+    product->measured.try_emplace(d[3]);
+    cases.push_back({"int4/" + shape.text(), [product, latest, group = d[3], &settings] {
+                       std::deque<std::vector<Row>>& measured = product->measured.at(group);
+                       if (measured.empty()) measure(*product, *latest, settings);
+                       std::vector<Row> rows = std::move(measured.front());
+                       measured.pop_front();
+                       return rows;
+                     }});
+  }
   return cases;
 }
 

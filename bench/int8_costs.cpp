@@ -22,14 +22,16 @@ Row named(const Settings& settings, Unit unit, const Product& product, const std
 
 // A product with the packed weights tells whether the packing was right.
 bool packs_right(const Int8Data& data, const narrow::Weights& weights, const narrow::GemmDesc& desc) {
-  return data.is_right<std::uint8_t>(Product(desc, weights, data.m, data.a.data(), narrow::serial()).row(0));
+  Product product(desc, weights, data.m, data.a.data(), narrow::serial());
+  product.run();
+  return data.is_right<std::uint8_t>(product.row(0));
 }
 
 std::vector<Row> measure_packing(const Settings& settings) {
   const Int8Data data(3, packed_side, packed_side);
-  Buffer kn(data.b.size()), copied(data.b.size());
+  Buffer kn(data.b->size()), copied(data.b->size());
   for (std::int64_t j = 0; j < data.n; ++j)
-    for (std::int64_t x = 0; x < data.k; ++x) kn.data()[x * data.n + j] = data.b.data()[j * data.k + x];
+    for (std::int64_t x = 0; x < data.k; ++x) kn.data()[x * data.n + j] = data.b->data()[j * data.k + x];
 
   const narrow::WeightsDesc from_nk = data.weights(settings.cap());
   narrow::WeightsDesc from_kn = from_nk;
@@ -43,7 +45,7 @@ std::vector<Row> measure_packing(const Settings& settings) {
   Buffer blob_nk(weights.view().bytes()), blob_kn(blob_nk.size());
   narrow::Weights packed_nk, packed_kn;
   const auto packing = [&](const narrow::WeightsDesc& from, const Buffer& to, narrow::Weights* out) {
-    return contender(static_cast<double>(data.b.size()), [&settings, &from, &to, out] {
+    return contender(static_cast<double>(data.b->size()), [&settings, &from, &to, out] {
       require(narrow::Weights::pack(from, to.data(), to.size(), out, settings.parallel), "packing");
     });
   };
@@ -54,10 +56,10 @@ std::vector<Row> measure_packing(const Settings& settings) {
   Series copying;
   measure({{packing(from_nk, blob_nk, &packed_nk), &nk_row.narrow},
            {packing(from_kn, blob_kn, &packed_kn), &kn_row.narrow},
-           {copy(data.b.data(), copied.data(), data.b.size(), settings.parallel), &copying}},
+           {copy(data.b->data(), copied.data(), data.b->size(), settings.parallel), &copying}},
           settings.seconds, settings.threads());
   for (Row* row : {&nk_row, &kn_row}) {
-    row->bytes = static_cast<double>(data.b.size());
+    row->bytes = static_cast<double>(data.b->size());
     row->base = copying;
     row->base_name = "memcpy";
   }

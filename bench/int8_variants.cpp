@@ -17,21 +17,6 @@ struct Variant {
   const void* a;
 };
 
-// The sampled rows by the scalar definition, each as a product of one row.
-bool equals_definition(const Product& product, const narrow::GemmDesc& desc, const Int8Data& data,
-                       narrow::WeightsDesc weights_desc, const void* a) {
-  weights_desc.cap = narrow::Tier::generic;
-  narrow::GemmDesc generic = desc;
-  generic.cap = narrow::Tier::generic;
-  const PackedWeights weights(weights_desc, narrow::serial());
-  for (std::int64_t i : data.sampled_rows()) {
-    const void* row = static_cast<const std::byte*>(a) + static_cast<std::size_t>(i * data.k) * narrow::size_of(desc.a);
-    const Product defined(generic, weights.view(), 1, row, narrow::serial());
-    if (std::memcmp(defined.row(0), product.row(i), product.row_bytes()) != 0) return false;
-  }
-  return true;
-}
-
 std::vector<Row> measure_variants(const Shape& shape, const Settings& settings) {
   const std::int64_t m = shape.dims[0], n = shape.dims[1], k = shape.dims[2];
   const Int8Data data(m, n, k);
@@ -83,10 +68,9 @@ std::vector<Row> measure_variants(const Shape& shape, const Settings& settings) 
   narrow::ThreadPool pool(second_thread ? 2 : 1);
   if (second_thread) products.emplace_back(u8_s32, weights.view(), m, data.a.data(), pool.parallel());
 
-  const onednn::Matmul onednn_u8(narrow::Type::u8, narrow::Type::s32, m, n, k, narrow::Type::u8, data.a.data(),
-                                 data.b.data());
-  const onednn::Matmul onednn_s8(narrow::Type::s8, narrow::Type::s32, m, n, k, narrow::Type::s8, data.a.data(),
-                                 data.b.data());
+  const onednn::Weights onednn_b(data.n, data.k, data.b->data());
+  const onednn::Matmul onednn_u8(narrow::Type::u8, narrow::Type::s32, data.m, narrow::Type::u8, data.a.data(), onednn_b);
+  const onednn::Matmul onednn_s8(narrow::Type::s8, narrow::Type::s32, data.m, narrow::Type::s8, data.a.data(), onednn_b);
 
   std::vector<Row> rows(products.size());
   std::vector<Entrant> entrants;
@@ -95,6 +79,8 @@ std::vector<Row> measure_variants(const Shape& shape, const Settings& settings) 
   if (onednn_s8.runnable()) entrants.push_back({onednn_s8.contender(), &rows[s8s8].onednn});
   measure(entrants, settings.seconds, settings.threads());
 
+  weights_desc.cap = narrow::Tier::generic;
+  const PackedWeights defined(weights_desc, narrow::serial());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Variant& v = variants[i < count ? i : plain];
     const narrow::GemmInfo info = products[i].plan().info();
@@ -112,7 +98,7 @@ std::vector<Row> measure_variants(const Shape& shape, const Settings& settings) 
       row.base = rows[base].narrow;
       row.base_name = variants[base].name;
     }
-    row.exact = equals_definition(products[i], v.desc, data, weights_desc, v.a);
+    row.exact = products[i].equals_definition(defined.view());
   }
   rows[plain].onednn_impl = onednn_u8.implementation();
   rows[s8s8].onednn_impl = onednn_s8.implementation();

@@ -2,13 +2,15 @@
 
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "instruction_loops.h"
 
 namespace bench {
 namespace {
 
-constexpr long steps = 2000;  // some tens of microseconds a repetition: long against a parallel-for
+constexpr std::int64_t most_gemv_rows = 4;  // up to here reading B may be what takes the time
+constexpr long steps = 2000;                // some tens of microseconds a repetition: long against a parallel-for
 
 // Runs task(i) for every thread and returns when all are done.
 template <class F>
@@ -46,6 +48,30 @@ Contender read_one_stream(narrow::Tier tier, const void* data, std::size_t bytes
 }
 Contender read_four_streams(narrow::Tier tier, const void* data, std::size_t bytes, const narrow::Parallel& parallel) {
   return reader(read_loops(tier).four_streams, data, bytes, parallel);
+}
+
+ProductLimit::ProductLimit(Peak peak, narrow::Tier tier, std::int64_t m, const void* weights, std::size_t bytes,
+                           const narrow::Parallel& parallel)
+    : peak_(std::move(peak)), bytes_(bytes) {
+  if (m > most_gemv_rows) return;
+  one_stream_ = read_one_stream(tier, weights, bytes, parallel);
+  four_streams_ = read_four_streams(tier, weights, bytes, parallel);
+}
+
+void ProductLimit::enter(std::vector<Entrant>& entrants) {
+  entrants.push_back({peak_.loop, &multiplying_});
+  entrants.push_back({one_stream_, &reading_[0]});
+  entrants.push_back({four_streams_, &reading_[1]});
+}
+
+void ProductLimit::fill_in(Row& row) const {
+  row.limit = row.peak = multiplying_;
+  row.limit_name = peak_.name;
+  row.read = larger(reading_[0], reading_[1]);
+  if (row.read.empty()) return;
+  const Series by_reading = scaled(row.read, row.macs / static_cast<double>(bytes_));
+  if (stat(by_reading).median < stat(row.peak).median) row.limit_name = "read";
+  row.limit = smaller(row.peak, by_reading);
 }
 
 Contender copy(const void* from, void* to, std::size_t bytes, const narrow::Parallel& parallel) {

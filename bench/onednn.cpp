@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <stdexcept>
 #include <unordered_map>
+#include <vector>
 
 #include "buffer.h"
 #include "onednn_versions.h"
@@ -48,6 +50,40 @@ dnnl::cpu_isa isa(narrow::Tier tier) {
   }
 }
 
+/// Memory of ours.
+struct Operand {
+  Buffer buffer;
+  dnnl::memory memory;
+
+  Operand(const dnnl::memory::desc& desc, const dnnl::engine& engine)
+      : buffer(desc.get_size()), memory(desc, engine, buffer.data()) {}
+};
+using SharedOperand = std::shared_ptr<const Operand>;
+
+dnnl::engine engine() {
+  static const dnnl::engine the_processor(dnnl::engine::kind::cpu, 0);
+  return the_processor;
+}
+
+SharedOperand convert(const dnnl::memory::desc& from, const void* data, const dnnl::memory::desc& to) {
+  auto operand = std::make_shared<Operand>(to, engine());
+  dnnl::memory source(from, engine(), const_cast<void*>(data)), target = operand->memory;
+  dnnl::stream stream(engine());
+  dnnl::reorder(source, target).execute(stream, source, target);
+  stream.wait();
+  return operand;
+}
+
+/// Ones, as floats or bytes.
+SharedOperand ones(const dnnl::memory::desc& desc, bool floats) {
+  auto operand = std::make_shared<Operand>(desc, engine());
+  if (floats)
+    std::fill_n(operand->buffer.as<float>(), desc.get_size() / sizeof(float), 1.0f);
+  else
+    std::memset(operand->buffer.data(), 1, desc.get_size());
+  return operand;
+}
+
 }  // namespace
 
 std::string version() {
@@ -73,33 +109,12 @@ void configure(int threads, narrow::Tier tier, bool capped) {
 }
 
 struct Primitive::State {
-  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream{engine};
+  dnnl::stream stream{engine()};
   dnnl::primitive primitive;
-  std::unordered_map<int, dnnl::memory> arguments;
-  Buffer a, b, c, scales;
+  std::unordered_map<int, SharedOperand> operands;
   std::string implementation;
   double macs = 0;
   bool runnable = false;
-
-  // Memory of ours in the layout that oneDNN asked for, filled by its own conversion.
-  dnnl::memory convert(const dnnl::memory::desc& from, const void* data, const dnnl::memory::desc& to, Buffer* buffer) {
-    *buffer = Buffer(to.get_size());
-    dnnl::memory source(from, engine, const_cast<void*>(data)), target(to, engine, buffer->data());
-    dnnl::reorder(source, target).execute(stream, source, target);
-    stream.wait();
-    return target;
-  }
-
-  // Ones, as floats or bytes.
-  dnnl::memory ones(const dnnl::memory::desc& desc, bool floats, Buffer* buffer) {
-    *buffer = Buffer(desc.get_size());
-    if (floats)
-      std::fill_n(buffer->as<float>(), desc.get_size() / sizeof(float), 1.0f);
-    else
-      std::memset(buffer->data(), 1, desc.get_size());
-    return dnnl::memory(desc, engine, buffer->data());
-  }
 
   // The output and the implementation of `described`; false where it would take too long to run.
   template <class Description>
@@ -107,8 +122,7 @@ struct Primitive::State {
     implementation = described.impl_info_str();
     if (is_reference(implementation) && macs > most_reference_macs) return false;
     primitive = dnnl::primitive(described);
-    c = Buffer(described.dst_desc().get_size());
-    arguments.emplace(DNNL_ARG_DST, dnnl::memory(described.dst_desc(), engine, c.data()));
+    operands[DNNL_ARG_DST] = std::make_shared<Operand>(described.dst_desc(), engine());
     return true;
   }
 };
@@ -119,30 +133,51 @@ Primitive::Primitive(Primitive&&) noexcept = default;
 
 const std::string& Primitive::implementation() const { return state_->implementation; }
 bool Primitive::runnable() const { return state_->runnable; }
-const void* Primitive::c() const { return state_->c.data(); }
+const void* Primitive::c() const { return state_->operands.at(DNNL_ARG_DST)->buffer.data(); }
 
 Contender Primitive::contender() const {
-  return bench::contender(state_->macs, [s = state_.get()] {
-    s->primitive.execute(s->stream, s->arguments);
-    s->stream.wait();
-  });
+  // Through the C functions, as the C++ ones make an array of the arguments in every call.
+  std::vector<dnnl_exec_arg_t> arguments;
+  for (const auto& [index, operand] : state_->operands) arguments.push_back({index, operand->memory.get()});
+  return bench::contender(
+      state_->macs, [primitive = state_->primitive.get(), stream = state_->stream.get(), arguments = std::move(arguments)] {
+        const int count = static_cast<int>(arguments.size());
+        if (dnnl_primitive_execute(primitive, stream, count, arguments.data()) != dnnl_success ||
+            dnnl_stream_wait(stream) != dnnl_success)
+          throw std::runtime_error("oneDNN fails to run");
+      });
 }
 
-Matmul::Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, std::int64_t k, narrow::Type a_raw,
-               const void* a_data, const void* b_data)
-    : Primitive(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k)) {
+struct Weights::State {
+  std::int64_t n, k;
+  const void* data;
+  std::map<dnnl::memory::data_type, SharedOperand> latest;
+
+  SharedOperand in(dnnl::memory::data_type type, const dnnl::memory::desc& layout) {
+    SharedOperand& known = latest[type];
+    if (known && known->memory.get_desc() == layout) return known;
+    known.reset();  // before there is another
+    known = convert({{k, n}, data_type(narrow::Type::s8), dnnl::memory::format_tag::ba}, data, layout);
+    return known;
+  }
+};
+
+Weights::Weights(std::int64_t n, std::int64_t k, const void* data) : state_(new State{n, k, data, {}}) {}
+Weights::~Weights() = default;
+
+Matmul::Matmul(narrow::Type a, narrow::Type c, std::int64_t m, narrow::Type a_raw, const void* a_data, const Weights& b)
+    : Primitive(static_cast<double>(m) * static_cast<double>(b.state_->n) * static_cast<double>(b.state_->k)) {
   using tag = dnnl::memory::format_tag;
+  const std::int64_t n = b.state_->n, k = b.state_->k;
   State& s = *state_;
   try {
-    const auto b_type = a == narrow::Type::f32 ? a : narrow::Type::s8;
+    const auto b_type = data_type(a == narrow::Type::f32 ? a : narrow::Type::s8);
     using desc = dnnl::memory::desc;
-    const auto described =
-        describe_onednn<dnnl::matmul>(s.engine, desc({m, k}, data_type(a), tag::ab), desc({k, n}, data_type(b_type), tag::any),
-                                      desc({m, n}, data_type(c), tag::ab));
+    const auto described = describe_onednn<dnnl::matmul>(engine(), desc({m, k}, data_type(a), tag::ab),
+                                                         desc({k, n}, b_type, tag::any), desc({m, n}, data_type(c), tag::ab));
     if (!s.begin(described)) return;
-    s.arguments.emplace(DNNL_ARG_SRC, s.convert({{m, k}, data_type(a_raw), tag::ab}, a_data, described.src_desc(), &s.a));
-    s.arguments.emplace(DNNL_ARG_WEIGHTS,
-                        s.convert({{k, n}, data_type(narrow::Type::s8), tag::ba}, b_data, described.weights_desc(), &s.b));
+    s.operands[DNNL_ARG_SRC] = convert({{m, k}, data_type(a_raw), tag::ab}, a_data, described.src_desc());
+    s.operands[DNNL_ARG_WEIGHTS] = b.state_->in(b_type, described.weights_desc());
     s.runnable = true;
   } catch (const dnnl::error& error) {
     s.implementation = std::string("none: ") + error.what();
@@ -159,12 +194,12 @@ NibbleMatmul::NibbleMatmul(std::int64_t m, std::int64_t n, std::int64_t k, std::
     dnnl::primitive_attr attributes;
     attributes.set_fpmath_mode(dnnl::fpmath_mode::any, true);  // as fast as it can
     attributes.set_scales(DNNL_ARG_WEIGHTS, (1 << 0) + (1 << 1), {group, 1}, type::f32);
-    const dnnl::matmul::primitive_desc described(s.engine, {{m, k}, type::f32, tag::ab}, {{k, n}, type::s4, tag::any},
+    const dnnl::matmul::primitive_desc described(engine(), {{m, k}, type::f32, tag::ab}, {{k, n}, type::s4, tag::any},
                                                  {{m, n}, type::f32, tag::ab}, attributes);
     if (!s.begin(described)) return;
-    s.arguments.emplace(DNNL_ARG_SRC, s.ones(described.src_desc(), true, &s.a));
-    s.arguments.emplace(DNNL_ARG_WEIGHTS, s.ones(described.weights_desc(), false, &s.b));
-    s.arguments.emplace(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, s.ones({{k / group, n}, type::f32, tag::ab}, true, &s.scales));
+    s.operands[DNNL_ARG_SRC] = ones(described.src_desc(), true);
+    s.operands[DNNL_ARG_WEIGHTS] = ones(described.weights_desc(), false);
+    s.operands[DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS] = ones({{k / group, n}, type::f32, tag::ab}, true);
     s.runnable = true;
   } catch (const dnnl::error& error) {
     s.implementation = std::string("none: ") + error.what();
@@ -184,12 +219,12 @@ Convolution::Convolution(narrow::Type a, const ConvSizes& d) : Primitive(d.macs(
     const dnnl::memory::desc weights({d.k, d.c, d.r, d.s}, data_type(floats ? a : narrow::Type::s8), tag::any);
     const dnnl::memory::desc dst({d.n, d.k, d.out_h(), d.out_w()}, data_type(floats ? a : narrow::Type::s32), tag::any);
     const dnnl::memory::dims strides{d.stride, d.stride}, padding{d.pad, d.pad};
-    const auto described = describe_onednn<dnnl::convolution_forward>(s.engine, dnnl::prop_kind::forward_inference,
+    const auto described = describe_onednn<dnnl::convolution_forward>(engine(), dnnl::prop_kind::forward_inference,
                                                                       dnnl::algorithm::convolution_direct, src, weights, dst,
                                                                       strides, padding, padding);
     if (!s.begin(described)) return;
-    s.arguments.emplace(DNNL_ARG_SRC, s.ones(described.src_desc(), floats, &s.a));
-    s.arguments.emplace(DNNL_ARG_WEIGHTS, s.ones(described.weights_desc(), floats, &s.b));
+    s.operands[DNNL_ARG_SRC] = ones(described.src_desc(), floats);
+    s.operands[DNNL_ARG_WEIGHTS] = ones(described.weights_desc(), floats);
     s.runnable = true;
   } catch (const dnnl::error& error) {
     s.implementation = std::string("none: ") + error.what();

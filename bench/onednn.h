@@ -36,13 +36,24 @@ class Primitive {
   std::unique_ptr<State> state_;
 };
 
-/// C[m,n] = A[m,k] B[k,n] with raw row-major A and C. B is handed over as raw s8 [n,k] and rearranged here, before any
-/// timing, into the layout that the implementation prefers.
+/// B[k,n], handed over as raw s8 [n,k], which must outlive it. Products rearrange it, before any timing, into the layout that
+/// their implementation prefers; those that prefer the same one share it.
+class Weights {
+ public:
+  Weights(std::int64_t n, std::int64_t k, const void* data);
+  ~Weights();
+
+ private:
+  friend class Matmul;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// C[m,n] = A[m,k] B[k,n] with raw row-major A and C.
 class Matmul : public Primitive {
  public:
   /// a, c: u8 and s32, s8 and s32, or f32 and f32. A is raw u8 or s8 of type `a_raw`; for f32 both are converted.
-  Matmul(narrow::Type a, narrow::Type c, std::int64_t m, std::int64_t n, std::int64_t k, narrow::Type a_raw, const void* a_data,
-         const void* b_data);
+  Matmul(narrow::Type a, narrow::Type c, std::int64_t m, narrow::Type a_raw, const void* a_data, const Weights& b);
 };
 
 /// C[m,n] = A[m,k] B[k,n] in f32 with B in nibbles, each `group` of k of a column with its scale, which oneDNN decompresses as
