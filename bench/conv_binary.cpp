@@ -145,7 +145,8 @@ std::vector<Row> measure_conv(const Shape& shape, const Settings& settings) {
                  {"f32 in: made bits in the timed region", narrow::Type::s32, narrow::Type::f32}};
   std::vector<std::unique_ptr<BinaryConv>> convs;
   for (const auto& output : outputs) convs.push_back(std::make_unique<BinaryConv>(data, output.a, output.c, settings));
-  const onednn::Convolution int8(narrow::Type::u8, sizes), fp32(narrow::Type::f32, sizes);
+  const onednn::Convolution int8(narrow::Type::u8, sizes), direct(narrow::Type::f32, sizes),
+      winograd(narrow::Type::f32, sizes, onednn::Algorithm::winograd);
   const Peak peak = binary_peak(settings.tier, settings.parallel);
   std::vector<float> naive_out(static_cast<std::size_t>(sizes.n * sizes.out_h() * sizes.out_w() * sizes.k));
 
@@ -154,7 +155,9 @@ std::vector<Row> measure_conv(const Shape& shape, const Settings& settings) {
   for (std::size_t i = 0; i < std::size(outputs); ++i) entrants.push_back({convs[i]->contender(), &rows[i].narrow});
   entrants.push_back({peak.loop, &rows[0].peak});
   if (int8.runnable()) entrants.push_back({int8.contender(), &rows[0].onednn});
-  if (fp32.runnable()) entrants.push_back({fp32.contender(), &rows[0].fp32});
+  Series direct_rates, winograd_rates;
+  if (direct.runnable()) entrants.push_back({direct.contender(), &direct_rates});
+  if (winograd.runnable()) entrants.push_back({winograd.contender(), &winograd_rates});
   entrants.push_back({contender(sizes.macs(), [&] { data.naive(naive_out.data()); }), &rows.back().base});
   measure(entrants, settings.seconds, settings.threads());
 
@@ -181,7 +184,9 @@ std::vector<Row> measure_conv(const Shape& shape, const Settings& settings) {
     }
   }
   rows[0].onednn_impl = int8.implementation();
-  rows[0].fp32_impl = fp32.implementation();
+  const bool by_winograd = stat(winograd_rates).median > stat(direct_rates).median;  // FP32 is the best that there is
+  rows[0].fp32 = by_winograd ? winograd_rates : direct_rates;
+  rows[0].fp32_impl = (by_winograd ? winograd : direct).implementation();
   rows[0].limit = rows[0].peak;
   rows[0].limit_name = peak.name;
   return rows;

@@ -30,7 +30,7 @@ std::string product_table(const std::vector<Row>& rows, const std::string& op) {
       "<th>narrow</th><th>oneDNN int8</th><th>oneDNN f32</th><th>limit</th><th class=\"text\">which</th>"
       "<th>narrow / oneDNN</th><th>quartiles</th><th>narrow / FP32</th><th>quartiles</th><th>% of limit</th>"
       "<th class=\"text\">exact</th><th class=\"text\">oneDNN runs</th><th class=\"text\">exact</th>"
-      "<th class=\"text\">kernel</th></tr>\n";
+      "<th class=\"text\">its f32</th><th class=\"text\">kernel</th></tr>\n";
   for (const Row& row : rows) {
     if (row.op != op || !row.variant.empty()) continue;
     const bool lost = has_rival(row) && stat(ratio(row.narrow, row.onednn)).median < 1;
@@ -39,7 +39,7 @@ std::string product_table(const std::vector<Row>& rows, const std::string& op) {
            number(median_figure(row, row.fp32)) + number(median_figure(row, row.limit)) + cell(row.limit_name, true) +
            quotient(row.narrow, row.onednn) + quotient(row.narrow, row.fp32) +
            number(100 * stat(ratio(row.narrow, row.limit)).median, "%.0f") + cell(yes(row.exact), true) + rival(row) +
-           cell(row.kernel, true) + "</tr>\n";
+           cell(row.fp32_impl, true) + cell(row.kernel, true) + "</tr>\n";
   }
   return out + "</table></div>\n";
 }
@@ -48,13 +48,14 @@ std::string variant_table(const std::vector<Row>& rows) {
   std::string out;
   for (const Row& row : rows) {
     if (row.variant.empty()) continue;
-    out += "<tr>" + cell(row.variant, true) + cell(row.shape, true) + cell(std::to_string(row.threads)) +
-           cell(row.tier, true) + number(median_figure(row, row.narrow)) + cell(text(row.unit), true) +
-           quotient(row.narrow, row.base) + cell(row.base_name, true) + cell(yes(row.exact), true) +
-           number(median_figure(row, row.onednn)) + quotient(row.narrow, row.onednn) + rival(row) + "</tr>\n";
+    out += "<tr>" + cell(row.variant, true) + cell(row.shape, true) + cell(std::to_string(row.threads)) + cell(row.tier, true) +
+           number(median_figure(row, row.narrow)) + cell(text(row.unit), true) + quotient(row.narrow, row.base) +
+           cell(row.base_name, true) + cell(yes(row.exact), true) + number(median_figure(row, row.onednn)) +
+           quotient(row.narrow, row.onednn) + rival(row) + "</tr>\n";
   }
   if (out.empty()) return "";
-  return "<h2>Variants and costs</h2>\n<div class=\"scroll\"><table><tr><th class=\"text\">what</th><th class=\"text\">shape</th>"
+  return "<h2>Variants and costs</h2>\n<div class=\"scroll\"><table><tr><th class=\"text\">what</th><th "
+         "class=\"text\">shape</th>"
          "<th>threads</th><th class=\"text\">tier</th><th>narrow</th><th class=\"text\">unit</th><th>ratio</th>"
          "<th>quartiles</th><th class=\"text\">to</th><th class=\"text\">exact</th><th>oneDNN</th><th>narrow / oneDNN</th>"
          "<th>quartiles</th><th class=\"text\">oneDNN runs</th><th class=\"text\">exact</th></tr>\n" +
@@ -64,14 +65,15 @@ std::string variant_table(const std::vector<Row>& rows) {
 }  // namespace
 
 std::string to_html(const std::vector<Row>& rows, const Machine& machine) {
-  std::string out = std::string("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                                "<title>narrow: measurements</title><style>") +
-                    style + "</style></head><body>\n<h1>narrow: measurements</h1>\n<p>" +
-                    escape_xml(machine.cpu + "; " + machine.caches + "; compiled by " + machine.compiler + "; oneDNN " +
-                               machine.onednn) +
-                    "</p>\n<p class=\"note\">GMAC/s; a multiply-accumulate counts once. Rivals take turns of a few milliseconds "
-                    "in one process; ratios are formed within a round, and medians over the rounds are shown with their "
-                    "quartiles. Shapes are m x n x k. Rows where narrow loses are tinted.</p>\n";
+  std::string out =
+      std::string(
+          "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+          "<title>narrow: measurements</title><style>") +
+      style + "</style></head><body>\n<h1>narrow: measurements</h1>\n<p>" +
+      escape_xml(machine.cpu + "; " + machine.caches + "; compiled by " + machine.compiler + "; oneDNN " + machine.onednn) +
+      "</p>\n<p class=\"note\">GMAC/s; a multiply-accumulate counts once. Rivals take turns of a few milliseconds "
+      "in one process; ratios are formed within a round, and medians over the rounds are shown with their "
+      "quartiles. Shapes are m x n x k. Rows where narrow loses are tinted.</p>\n";
   for (const std::string& op : plotted_ops(rows))
     out += "<h2>" + escape_xml(op) + "</h2>\n" + bar_chart(rows, op, machine) + roofline(rows, op, machine) +
            product_table(rows, op);

@@ -210,7 +210,7 @@ NibbleMatmul::NibbleMatmul(std::int64_t m, std::int64_t n, std::int64_t k, std::
 #endif
 }
 
-Convolution::Convolution(narrow::Type a, const ConvSizes& d) : Primitive(d.macs()) {
+Convolution::Convolution(narrow::Type a, const ConvSizes& d, Algorithm algorithm) : Primitive(d.macs()) {
   using tag = dnnl::memory::format_tag;
   State& s = *state_;
   const bool floats = a == narrow::Type::f32;
@@ -218,10 +218,11 @@ Convolution::Convolution(narrow::Type a, const ConvSizes& d) : Primitive(d.macs(
     const dnnl::memory::desc src({d.n, d.c, d.h, d.w}, data_type(a), tag::any);
     const dnnl::memory::desc weights({d.k, d.c, d.r, d.s}, data_type(floats ? a : narrow::Type::s8), tag::any);
     const dnnl::memory::desc dst({d.n, d.k, d.out_h(), d.out_w()}, data_type(floats ? a : narrow::Type::s32), tag::any);
+    const auto its_algorithm =
+        algorithm == Algorithm::direct ? dnnl::algorithm::convolution_direct : dnnl::algorithm::convolution_winograd;
     const dnnl::memory::dims strides{d.stride, d.stride}, padding{d.pad, d.pad};
-    const auto described = describe_onednn<dnnl::convolution_forward>(engine(), dnnl::prop_kind::forward_inference,
-                                                                      dnnl::algorithm::convolution_direct, src, weights, dst,
-                                                                      strides, padding, padding);
+    const auto described = describe_onednn<dnnl::convolution_forward>(
+        engine(), dnnl::prop_kind::forward_inference, its_algorithm, src, weights, dst, strides, padding, padding);
     if (!s.begin(described)) return;
     s.operands[DNNL_ARG_SRC] = ones(described.src_desc(), floats);
     s.operands[DNNL_ARG_WEIGHTS] = ones(described.weights_desc(), floats);

@@ -74,11 +74,15 @@ struct ConvSizes {
   }
 };
 
+/// How a convolution is computed. oneDNN left to choose takes the direct way, also where Winograd's is faster; some versions
+/// and processors have no other.
+enum class Algorithm { direct, winograd };
+
 /// A convolution in the layouts that oneDNN prefers throughout, on operands of no matter what values (none slows it down).
 class Convolution : public Primitive {
  public:
   /// u8 (with s8 weights and s32 output) or f32.
-  Convolution(narrow::Type a, const ConvSizes& sizes);
+  Convolution(narrow::Type a, const ConvSizes& sizes, Algorithm algorithm = Algorithm::direct);
 };
 
 }  // namespace bench::onednn
