@@ -1,12 +1,39 @@
-// Bits: s32 C, beside oneDNN in u8 x s8 and in f32 on the same shape; then what other outputs and inputs cost beside that.
+// Bits: s32 C, beside oneDNN in u8 x s8 and in f32 on the same shape; then what other outputs and inputs cost beside that, and
+// the yardstick that published factors are measured with, a naive loop over floats.
+#include <algorithm>
 #include <iterator>
 
 #include "binary_data.h"
 #include "machine_limits.h"
+#include "naive.h"
 #include "onednn.h"
 
 namespace bench {
 namespace {
+
+/// The naive loop over the first rows, as many as take it some milliseconds.
+class NaiveRows {
+ public:
+  explicit NaiveRows(const BinaryData& data)
+      : n_(data.n),
+        k_(data.k),
+        rows_(std::clamp(most_macs / (n_ * k_), std::int64_t{1}, data.m)),
+        a_(data.a.as<std::int8_t>(), data.a.as<std::int8_t>() + rows_ * k_),
+        b_(data.b.as<std::int8_t>(), data.b.as<std::int8_t>() + n_ * k_),
+        c_(static_cast<std::size_t>(rows_ * n_)) {}
+
+  Contender contender() {
+    return bench::contender(static_cast<double>(rows_ * n_ * k_),
+                            [this] { naive_product(a_.data(), b_.data(), c_.data(), rows_, n_, k_); });
+  }
+  /// Whether its sums are those of the product's first rows.
+  bool equals(const std::byte* c) const { return std::equal(c_.begin(), c_.end(), reinterpret_cast<const std::int32_t*>(c)); }
+
+ private:
+  static constexpr std::int64_t most_macs = 3'000'000;
+  std::int64_t n_, k_, rows_;
+  std::vector<float> a_, b_, c_;
+};
 
 std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   const BinaryData data(shape.dims[0], shape.dims[1], shape.dims[2]);
@@ -50,9 +77,11 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
   ProductLimit limit(binary_peak(settings.tier, parallel), settings.tier, data.m, weights.view().blob(), data.b_bits.size(),
                      parallel);
 
+  NaiveRows naive(data);
+
   std::vector<Row> rows(std::size(outputs));
   std::vector<Entrant> entrants;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
+  for (std::size_t i = 0; i < std::size(outputs); ++i) {
     Row& row = rows[i];
     row.op = "binary";
     row.shape = shape.text();
@@ -61,15 +90,19 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
     row.tier = narrow::name(products[i].plan().info().tier);
     row.kernel = products[i].plan().info().kernel;
     row.macs = data.macs();
-    row.bytes = data.bytes(narrow::size_of(outputs[i].desc.c));
+    row.bytes = products[i].bytes(data.b_bits.size());
     entrants.push_back({products[i].contender(), &row.narrow});
   }
+  Row beside_naive = rows.front();
+  beside_naive.variant = "s32 out, beside a naive f32 loop";
+  beside_naive.base_name = "naive f32 loop";
   Row& row = rows.front();
   row.onednn_impl = int8.implementation();
   row.fp32_impl = fp32.implementation();
   if (int8.runnable()) entrants.push_back({int8.contender(), &row.onednn});
   if (fp32.runnable()) entrants.push_back({fp32.contender(), &row.fp32});
   limit.enter(entrants);
+  entrants.push_back({naive.contender(), &beside_naive.base});
   measure(entrants, settings.seconds, settings.threads());
 
   limit.fill_in(row);
@@ -81,6 +114,9 @@ std::vector<Row> measure_binary(const Shape& shape, const Settings& settings) {
     rows[i].base = row.narrow;
     rows[i].base_name = "s32 out";
   }
+  beside_naive.narrow = row.narrow;
+  beside_naive.exact = row.exact && naive.equals(products[0].row(0));
+  rows.push_back(beside_naive);
   return rows;
 }
 

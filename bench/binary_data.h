@@ -19,10 +19,6 @@ struct BinaryData {
   }
 
   double macs() const { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
-  /// Each operand once; c in elements of `c_size` bytes.
-  double bytes(std::size_t c_size) const {
-    return static_cast<double>(a_bits.size() + b_bits.size()) + static_cast<double>(m * n) * static_cast<double>(c_size);
-  }
 
   narrow::WeightsDesc weights(narrow::Cap cap) const {
     narrow::WeightsDesc desc;

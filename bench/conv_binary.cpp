@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "machine_limits.h"
+#include "naive.h"
 #include "narrow/conv.h"
 #include "onednn.h"
 #include "op.h"
@@ -35,7 +36,7 @@ struct ConvData {
         if (at_y < 0 || at_y >= d.h || at_x < 0 || at_x >= d.w) continue;
         const float* of_a = a.data() + ((image * d.h + at_y) * d.w + at_x) * d.c;
         const float* of_b = b.data() + ((j * d.r + r) * d.s + s) * d.c;
-        for (std::int64_t c = 0; c < d.c; ++c) total += of_a[c] * of_b[c];
+        total = naive_dot(of_a, of_b, d.c, total);
       }
     return total;
   }
