@@ -91,12 +91,18 @@ class BinaryConv {
     scratch_ = Buffer(conv_.scratch_size(d.n, parallel_.threads));
     args_.images = d.n;
     const bool bits = a == narrow::Type::b1;
+    row_of_a_ = bytes_of_row(a, d.c);
     args_.a = bits ? static_cast<const void*>(data.a_bits.data()) : data.a.data();
     args_.a_stride = bits ? narrow::bit_row_bytes(d.c) : d.c;
     args_.c = c_.data();
     args_.c_stride = row;
   }
 
+  /// A, B and C of one call.
+  double bytes() const {
+    const double pixels = static_cast<double>(data_.d.n * data_.d.h * data_.d.w);
+    return pixels * static_cast<double>(row_of_a_) + static_cast<double>(data_.b_bits.size() + c_.size());
+  }
   void run() { require(conv_.run(args_, scratch_.data(), scratch_.size(), parallel_), "run"); }
   Contender contender() {
     return writing(c_, data_.d.macs(), [this] { run(); });
@@ -127,6 +133,7 @@ class BinaryConv {
   std::optional<PackedWeights> weights_;
   narrow::Conv conv_;
   narrow::ConvArgs args_;
+  std::size_t row_of_a_ = 0;
   Buffer c_, scratch_;
 };
 
@@ -173,7 +180,7 @@ std::vector<Row> measure_conv(const Shape& shape, const Settings& settings) {
     row.tier = narrow::name(info.tier);
     row.kernel = info.kernel;
     row.macs = sizes.macs();
-    row.bytes = static_cast<double>(data.a_bits.size() + data.b_bits.size() + naive_out.size() * 4);
+    row.bytes = convs[naive ? 0 : i]->bytes();
     row.exact = convs[naive ? 0 : i]->is_right(naive ? narrow::Type::s32 : outputs[i].c);
     if (i == 0) continue;
     if (naive) {

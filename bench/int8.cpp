@@ -28,7 +28,7 @@ std::vector<Row> measure_int8(const Shape& shape, const Settings& settings) {
   row.tier = narrow::name(product.plan().info().tier);
   row.kernel = product.plan().info().kernel;
   row.macs = data.macs();
-  row.bytes = data.bytes(sizeof(std::int32_t));
+  row.bytes = product.bytes(data.b->size());
   row.onednn_impl = int8.implementation();
   row.fp32_impl = fp32.implementation();
 

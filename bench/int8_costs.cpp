@@ -80,7 +80,7 @@ std::vector<Row> measure_calls(const Settings& settings) {
   Row plan_row = named(settings, Unit::calls, planned, shape, "a call on a plan");
   Row once_row = named(settings, Unit::calls, once, shape, "a one-shot call");
   plan_row.macs = once_row.macs = data.macs();
-  plan_row.bytes = once_row.bytes = data.bytes(sizeof(std::int32_t));
+  plan_row.bytes = once_row.bytes = planned.bytes(data.b->size());
 
   Contender calling = planned.contender();
   calling.work = 1;

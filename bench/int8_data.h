@@ -25,10 +25,6 @@ struct Int8Data {
   }
 
   double macs() const { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
-  /// Each operand once; c in elements of `c_size` bytes.
-  double bytes(std::size_t c_size) const {
-    return static_cast<double>(a.size() + b->size()) + static_cast<double>(m * n) * static_cast<double>(c_size);
-  }
 
   narrow::WeightsDesc weights(narrow::Cap cap) const {
     narrow::WeightsDesc desc;

@@ -92,7 +92,7 @@ std::vector<Row> measure_variants(const Shape& shape, const Settings& settings) 
     row.tier = narrow::name(info.tier);
     row.kernel = info.kernel;
     row.macs = data.macs();
-    row.bytes = data.bytes(narrow::size_of(v.desc.c));
+    row.bytes = products[i].bytes(data.b->size());
     if (i != plain) {
       const std::size_t base = i == quantizing ? s8s8 : plain;
       row.base = rows[base].narrow;

@@ -9,8 +9,10 @@ std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) out += format("\\u%04x", c);
-    else out += c;
+    if (static_cast<unsigned char>(c) < 0x20)
+      out += format("\\u%04x", c);
+    else
+      out += c;
   }
   return out + '"';
 }
@@ -20,11 +22,10 @@ std::string number(double value) { return std::isfinite(value) && value != 0 ? f
 // One object, its members in the order in which they were added.
 class Object {
  public:
-  void raw(const char* name, const std::string& value) {
-    text_ += (text_.empty() ? "" : ", ") + quoted(name) + ": " + value;
-  }
+  void raw(const char* name, const std::string& value) { text_ += (text_.empty() ? "" : ", ") + quoted(name) + ": " + value; }
   void string(const char* name, const std::string& value) { raw(name, quoted(value)); }
   void real(const char* name, double value) { raw(name, number(value)); }
+  void count(const char* name, double value) { raw(name, value == 0 ? "null" : format("%.0f", value)); }
   void flag(const char* name, bool value) { raw(name, value ? "true" : "false"); }
   /// The median under `name`, the quartiles beside it.
   void spread(const char* name, const Series& series, double unit) {
@@ -71,8 +72,8 @@ std::string object(const Row& row, const Machine& machine) {
     o.real("base_value", row.base.empty() ? 0 : median_figure(row, row.base));
     o.spread("narrow_over_base", ratio(row.narrow, row.base), 1);
   }
-  o.real("macs", row.macs);
-  o.real("bytes", row.bytes);
+  o.count("macs", row.macs);
+  o.count("bytes", row.bytes);
   o.raw("rounds", std::to_string(row.narrow.size()));
   o.string("cpu", machine.cpu);
   o.string("compiler", machine.compiler);
