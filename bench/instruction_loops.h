@@ -16,6 +16,8 @@ struct Loop {
 
 /// Exact int8 multiply-accumulate at the tier's full width.
 Loop int8_loop(narrow::Tier tier);
+/// Exact products of s8 and nibbles; below VNNI and SDOT, their sums fit 16 bits for eight steps.
+Loop int4_loop(narrow::Tier tier);
 /// Multiply-accumulate of bits in the tier's best way: xor, popcount and add where there is a popcount, else table lookups.
 Loop binary_loop(narrow::Tier tier);
 /// f32 fused multiply-add at the tier's full width.

@@ -32,6 +32,20 @@
 // The exact product below VNNI: 16-bit pairs multiplied and added, then added to the accumulator.
 #define MADD(r, a, b, i, t) "vpmaddwd %%" r a ", %%" r b ", %%" r #t "\n"
 #define ADD(r, a, b, i, t) "vpaddd %%" r #t ", %%" r #i ", %%" r #i "\n"
+// Nibbles times bytes below VNNI: pairs of products are added up in 16 bits, which hold eight of them (at most 2 * 15 * 128
+// each); then pairs of these sums go into 32 bits. The first of the eight needs no addition. In sixes, because processors whose
+// additions and multiplications share ports get most done so.
+#define NIBBLES_FIRST(r, i, t) "vpmaddubsw %%" r "14, %%" r "15, %%" r #i "\n"
+#define NIBBLES_MUL(r, i, t) "vpmaddubsw %%" r "14, %%" r "15, %%" r #t "\n"
+#define NIBBLES_ADD(r, i, t) "vpaddw %%" r #t ", %%" r #i ", %%" r #i "\n"
+#define NIBBLES_WIDEN(r, i, t) "vpmaddwd %%" r "13, %%" r #i ", %%" r #t "\n"
+#define NIBBLES_TOTAL(r, i, t) "vpaddd %%" r #t ", %%" r "12, %%" r "12\n"
+#define EACH_6_PAIRS(X, r) X(r, 0, 6) X(r, 1, 7) X(r, 2, 8) X(r, 3, 9) X(r, 4, 10) X(r, 5, 11)
+#define NIBBLES_STEP(r) EACH_6_PAIRS(NIBBLES_MUL, r) EACH_6_PAIRS(NIBBLES_ADD, r)
+#define NIBBLES_ALL(r)                                                                                                    \
+  EACH_6_PAIRS(NIBBLES_FIRST, r)                                                                                          \
+  NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r)         \
+  EACH_6_PAIRS(NIBBLES_WIDEN, r) EACH_6_PAIRS(NIBBLES_TOTAL, r)
 // Bits: what differs in 16 columns times 32 bits is counted and added; or four bits of a byte of each column are looked up.
 #define COUNT(r, a, b, i, t) \
   "vpxord %%" r a ", %%" r b ", %%" r #t "\n vpopcntd %%" r #t ", %%" r #t "\n vpaddd %%" r #t ", %%" r #i ", %%" r #i "\n"
@@ -49,6 +63,8 @@ LOOP(dpbusd_zmm, "avx512f,avx512vnni", ZERO_ALL_ZMM, EACH_24(DPBUSD_ZMM), CLOBBE
 LOOP(dpbusd_ymm, "avx2,avxvnni", ZERO_ALL_YMM, EACH_14(DPBUSD_YMM), CLOBBER_16)
 LOOP(madd_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, MADD_ALL("zmm", "30", "31"), CLOBBER_32)
 LOOP(madd_ymm, "avx2", ZERO_ALL_YMM, MADD_ALL("ymm", "14", "15"), CLOBBER_16)
+LOOP(nibbles_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, NIBBLES_ALL("zmm"), CLOBBER_32)
+LOOP(nibbles_ymm, "avx2", ZERO_ALL_YMM, NIBBLES_ALL("ymm"), CLOBBER_16)
 LOOP(count_zmm, "avx512f", ZERO_ALL_ZMM, EACH_7_PAIRS(COUNT, "zmm", "30", "31"), CLOBBER_32)
 LOOP(lookup_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, LOOKUP_ALL("zmm", "30", "31"), CLOBBER_32)
 LOOP(lookup_ymm, "avx2", ZERO_ALL_YMM, LOOKUP_ALL("ymm", "14", "15"), CLOBBER_16)
@@ -95,6 +111,14 @@ Loop int8_loop(narrow::Tier tier) {
     case narrow::Tier::avxvnni: return {"vpdpbusd ymm", 14 * 32, dpbusd_ymm};
     case narrow::Tier::avx2: return {"vpmaddwd+vpaddd ymm", 7 * 16, madd_ymm};
     default: return {};
+  }
+}
+
+Loop int4_loop(narrow::Tier tier) {
+  switch (tier) {
+    case narrow::Tier::avx512: return {"vpmaddubsw+vpaddw zmm", 6 * 8 * 64, nibbles_zmm};
+    case narrow::Tier::avx2: return {"vpmaddubsw+vpaddw ymm", 6 * 8 * 32, nibbles_ymm};
+    default: return int8_loop(tier);
   }
 }
 

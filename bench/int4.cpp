@@ -80,7 +80,7 @@ class Int4Measurement {
                        weights,
                        Product(floats(), b, data_.m, a_f32_.data(), settings_.parallel),
                        onednn::NibbleMatmul(data_.m, layer_.n, layer_.k, group),
-                       ProductLimit(int8_peak(settings_.tier, settings_.parallel), settings_.tier, data_.m, b.blob(), b.bytes(),
+                       ProductLimit(int4_peak(settings_.tier, settings_.parallel), settings_.tier, data_.m, b.blob(), b.bytes(),
                                     settings_.parallel),
                        {},
                        {}});

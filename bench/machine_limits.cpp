@@ -40,6 +40,7 @@ Contender reader(ReadLoop read, const void* data, std::size_t bytes, const narro
 }  // namespace
 
 Peak int8_peak(narrow::Tier tier, const narrow::Parallel& parallel) { return peak(int8_loop(tier), parallel); }
+Peak int4_peak(narrow::Tier tier, const narrow::Parallel& parallel) { return peak(int4_loop(tier), parallel); }
 Peak binary_peak(narrow::Tier tier, const narrow::Parallel& parallel) { return peak(binary_loop(tier), parallel); }
 Peak f32_peak(narrow::Tier tier, const narrow::Parallel& parallel) { return peak(f32_loop(tier), parallel); }
 

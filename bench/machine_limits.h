@@ -14,6 +14,7 @@ struct Peak {
   Contender loop;    ///< loop.run is empty where the tier has no instruction to measure (generic).
 };
 Peak int8_peak(narrow::Tier tier, const narrow::Parallel& parallel);
+Peak int4_peak(narrow::Tier tier, const narrow::Parallel& parallel);
 Peak binary_peak(narrow::Tier tier, const narrow::Parallel& parallel);
 Peak f32_peak(narrow::Tier tier, const narrow::Parallel& parallel);
 

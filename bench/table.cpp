@@ -36,7 +36,7 @@ std::string rival(const Row& row) {
 }
 
 void print_product(const Row& row) {
-  std::printf("%-23s %3d %-12s %7s %7s %7s %7s  %-17s %7s %6s  %-5s  %-18s  %-28s  %s\n", row.shape.c_str(), row.threads,
+  std::printf("%-23s %3d %-12s %7s %7s %7s %7s  %-17s %7s %6s  %-5s  %-22s  %-28s  %s\n", row.shape.c_str(), row.threads,
               row.tier.c_str(), number(median_figure(row, row.narrow)).c_str(), number(median_figure(row, row.onednn)).c_str(),
               number(median_figure(row, row.fp32)).c_str(), number(median_figure(row, row.limit)).c_str(),
               quotient_with_spread(row.narrow, row.onednn).c_str(), quotient(row.narrow, row.fp32).c_str(),
@@ -79,7 +79,7 @@ void Table::print_now(const Row& row) {
   if (heading != last_heading_) {
     std::printf("\n%s\n", row.op.c_str());
     if (product)
-      std::printf("%-23s %3s %-12s %7s %7s %7s %7s  %-17s %7s %6s  %-5s  %-18s  %-28s  %s\n", "shape", "thr", "tier", "narrow",
+      std::printf("%-23s %3s %-12s %7s %7s %7s %7s  %-17s %7s %6s  %-5s  %-22s  %-28s  %s\n", "shape", "thr", "tier", "narrow",
                   "oneDNN", "f32", "limit", "narrow/oneDNN", "n/FP32", "%limit", "exact", "limit is", "oneDNN runs", "its f32");
     else
       std::printf("%-34s %-23s %3s %-12s %8s %-6s  %-17s %-16s %-5s  %9s  %s\n", "what", "shape", "thr", "tier", "narrow", "",
