@@ -37,7 +37,7 @@ class Int4Measurement {
         settings_(settings),
         data_(m, layer.n, layer.k, layer.b),
         a_f32_(data_.a.size() * sizeof(float)),
-        int8_(floats(), layer.bytes.view(), m, a_f32_.data(), settings.parallel),
+        int8_(floats(), layer.bytes.packed.view(), m, a_f32_.data(), settings.parallel),
         onednn_int8_(narrow::Type::u8, narrow::Type::s32, m, narrow::Type::u8, data_.a.data(), layer.onednn_b),
         onednn_f32_(narrow::Type::f32, narrow::Type::f32, m, narrow::Type::u8, data_.a.data(), layer.onednn_b) {
     Random(2).fill_floats(a_f32_.as<float>(), data_.a.size(), -4.0f, 4.0f);
@@ -59,6 +59,7 @@ class Int4Measurement {
     if (onednn_f32_.runnable()) entrants.push_back({onednn_f32_.contender(), &onednn_f32_rates_});
     bench::measure(entrants, settings_.seconds, settings_.threads());
 
+    int8_is_right_ = int8_.equals_definition(layer_.bytes.defined.view());
     std::vector<std::vector<Row>> rows;
     for (const GroupRun& run : groups_) rows.push_back(rows_of(run));
     for (std::size_t i = 1; i < columns_.size(); ++i) rows[0].push_back(column_row(rows[0][0], columns_[i]));
@@ -94,7 +95,7 @@ class Int4Measurement {
       columns_.push_back({variant, Product(desc, b.view(), data_.m, data_.a.data(), settings_.parallel), {}});
     };
     columns_.reserve(3);
-    add("", narrow::Type::s8, layer_.bytes);  // what the others are compared with
+    add("", narrow::Type::s8, layer_.bytes.packed);  // what the others are compared with
     add("W4A8 columns, s8 -> s32", narrow::Type::s8, layer_.columns.packed);
     add("W4A4 columns, s4 -> s32", narrow::Type::s4, layer_.columns.packed);
   }
@@ -135,6 +136,7 @@ class Int4Measurement {
   std::vector<Row> rows_of(const GroupRun& run) const {
     const Row row = row_of(run);
     std::vector<Row> rows = {row, variant(row, "int4 beside int8, f32 -> f32", int8_rates_, "narrow int8")};
+    rows.back().exact &= int8_is_right_;
     if (!run.onednn_rates.empty())
       rows.push_back(variant(row, "int4 beside oneDNN's s4, f32 -> f32", run.onednn_rates,
                              "oneDNN s4 (" + run.onednn.implementation() + ")"));
@@ -152,7 +154,8 @@ class Int4Measurement {
     whole.kernel = run.product.plan().info().kernel;
     whole.bytes = run.product.bytes(layer_.columns.packed.view().bytes());
     whole.narrow = run.rates;
-    whole.exact = run.product.equals_definition(layer_.columns.defined.view());
+    whole.exact = data_.is_right<std::int8_t>(columns_.front().product.row(0)) &&
+                  run.product.equals_definition(layer_.columns.defined.view());
     return whole;
   }
 
@@ -164,6 +167,7 @@ class Int4Measurement {
   const onednn::Matmul onednn_int8_, onednn_f32_;
   std::vector<GroupRun> groups_;
   std::vector<ColumnRun> columns_;
+  bool int8_is_right_ = false;
   Series int8_rates_, onednn_int8_rates_, onednn_f32_rates_;
 };
 

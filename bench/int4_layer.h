@@ -28,8 +28,7 @@ struct Int4Layer {
   const narrow::Parallel parallel;
   const std::shared_ptr<const Buffer> b;  ///< Of bytes. The nibbles are its first half.
   const onednn::Weights onednn_b;
-  const PackedWeights bytes;
-  const CheckedWeights columns;  ///< Nibbles without groups.
+  const CheckedWeights bytes, columns;  ///< Without groups, of 8 and of 4 bits.
 
   Int4Layer(std::int64_t n, std::int64_t k, narrow::Cap cap, const narrow::Parallel& parallel)
       : n(n),
@@ -38,7 +37,7 @@ struct Int4Layer {
         parallel(parallel),
         b(Int8Data::random_b(n, k)),
         onednn_b(n, k, b->data()),
-        bytes(describe(narrow::Type::s8), parallel),
+        bytes(describe(narrow::Type::s8), cap, parallel),
         columns(describe(narrow::Type::s4), cap, parallel) {}
 
   /// Nibbles with an f16 scale for each `group` of k.
@@ -60,7 +59,6 @@ struct Int4Layer {
     desc.k = k;
     desc.n = n;
     desc.data = b->data();
-    desc.cap = cap;
     if (type == narrow::Type::s4) desc.stride = (k + 1) / 2 * 2;  // columns start at whole bytes
     return desc;
   }

@@ -73,8 +73,7 @@ class Product {
   Contender contender() {
     return writing(c_, macs_, [this] { run(); });
   }
-  /// Whether the sampled rows are the scalar definition's, each as a product of one row. `defined`: B, packed for the generic
-  /// tier.
+  /// Whether the sampled rows are the scalar definition's, each as a product of one row; `defined` is B as that packs it.
   bool equals_definition(const narrow::Weights& defined) const {
     narrow::GemmDesc generic = desc_;
     generic.cap = narrow::Tier::generic;
