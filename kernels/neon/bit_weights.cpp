@@ -1,5 +1,4 @@
-// Weights of bits for A of bytes on baseline AArch64: the products of int8. Eight columns to a panel, so that a panel's bits of
-// C are a byte.
+// Weights of bits for A of bytes on baseline AArch64: the products of int8.
 #include "kernels/common/gemm_kernel.h"
 #include "kernels/neon/dot.h"
 #include "kernels/neon/simd.h"
@@ -10,13 +9,9 @@ namespace {
 struct BitWeights : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 8, .kr = 16, .k_unit = 16, .row_group = 1, .max_panels = 1, .max_rows = {2}, .b_bits = 1};
-  static constexpr int vectors = 8, step_bytes = 16;
+  static constexpr int step_bytes = 16;
 
   static NARROW_INLINE B load_b(const char* p) { return signs_of(p); }
-  template <int>
-  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int v) {
-    return vpaddq_s32(vpaddq_s32(acc[4 * v], acc[4 * v + 1]), vpaddq_s32(acc[4 * v + 2], acc[4 * v + 3]));
-  }
 };
 
 constexpr Kernel rows[] = {gemm_kernel<BitWeights, Simd>("gemm_s8b1_2x8x16_neon", Tier::neon, neon_prepare, neon_epilogue)};
