@@ -158,43 +158,47 @@ std::vector<Row> measure_conv(const Shape& shape, const Settings& settings) {
   const Peak peak = binary_peak(settings.tier, settings.parallel);
   std::vector<float> naive_out(static_cast<std::size_t>(sizes.n * sizes.out_h() * sizes.out_w() * sizes.k));
 
-  std::vector<Row> rows(std::size(outputs) + 1);
+  constexpr std::size_t count = std::size(outputs);
+  Series rates[count], peak_rates, int8_rates, direct_rates, winograd_rates, naive_rates;
   std::vector<Entrant> entrants;
-  for (std::size_t i = 0; i < std::size(outputs); ++i) entrants.push_back({convs[i]->contender(), &rows[i].narrow});
-  entrants.push_back({peak.loop, &rows[0].peak});
-  if (int8.runnable()) entrants.push_back({int8.contender(), &rows[0].onednn});
-  Series direct_rates, winograd_rates;
+  for (std::size_t i = 0; i < count; ++i) entrants.push_back({convs[i]->contender(), &rates[i]});
+  entrants.push_back({peak.loop, &peak_rates});
+  if (int8.runnable()) entrants.push_back({int8.contender(), &int8_rates});
   if (direct.runnable()) entrants.push_back({direct.contender(), &direct_rates});
   if (winograd.runnable()) entrants.push_back({winograd.contender(), &winograd_rates});
-  entrants.push_back({contender(sizes.macs(), [&] { data.naive(naive_out.data()); }), &rows.back().base});
+  entrants.push_back({contender(sizes.macs(), [&] { data.naive(naive_out.data()); }), &naive_rates});
   measure(entrants, settings.seconds, settings.threads());
 
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const bool naive = i == std::size(outputs);
-    const narrow::GemmInfo info = convs[naive ? 0 : i]->conv().info();
-    Row& row = rows[i];
+  bool exact[count];
+  for (std::size_t i = 0; i < count; ++i) exact[i] = convs[i]->is_right(outputs[i].c);
+  std::vector<Row> rows;
+  const auto add = [&](std::size_t output, const char* variant, const Series& base, const char* base_name) {
+    const narrow::GemmInfo info = convs[output]->conv().info();
+    Row row;
     row.op = "conv_binary";
     row.shape = shape.text();
-    row.variant = naive ? "s32 out, beside a naive f32 loop" : outputs[i].variant;
+    row.variant = variant;
     row.threads = settings.threads();
     row.tier = narrow::name(info.tier);
     row.kernel = info.kernel;
     row.macs = sizes.macs();
-    row.bytes = convs[naive ? 0 : i]->bytes();
-    row.exact = convs[naive ? 0 : i]->is_right(naive ? narrow::Type::s32 : outputs[i].c);
-    if (i == 0) continue;
-    if (naive) {
-      row.narrow = rows[0].narrow;
-      row.base_name = "naive f32 loop";
-    } else {
-      row.base = rows[0].narrow;
-      row.base_name = "s32 out";
-    }
-  }
-  rows[0].onednn_impl = int8.implementation();
+    row.bytes = convs[output]->bytes();
+    row.exact = exact[output];
+    row.narrow = rates[output];
+    row.base = base;
+    row.base_name = base_name;
+    rows.push_back(row);
+  };
+  add(0, outputs[0].variant, {}, "");
+  for (std::size_t i = 1; i < count; ++i) add(i, outputs[i].variant, rates[0], "s32 out");
+  add(0, "s32 out, beside a naive f32 loop", naive_rates, "naive f32 loop");
   const bool by_winograd = stat(winograd_rates).median > stat(direct_rates).median;  // FP32 is the best that there is
+  if (by_winograd) add(0, "s32 out, beside oneDNN's direct f32", direct_rates, "direct f32");
+  rows[0].onednn = int8_rates;
+  rows[0].onednn_impl = int8.implementation();
   rows[0].fp32 = by_winograd ? winograd_rates : direct_rates;
   rows[0].fp32_impl = (by_winograd ? winograd : direct).implementation();
+  rows[0].peak = peak_rates;
   rows[0].limit = rows[0].peak;
   rows[0].limit_name = peak.name;
   return rows;
