@@ -1,6 +1,4 @@
 // Convolutions of bits against the definition in plain loops: geometry, groups, all three paddings, outputs, strides, threads.
-#include <map>
-
 #include "src/hash.h"
 #include "src/weights.h"
 #include "tests/conv_problem.h"
@@ -108,7 +106,6 @@ TEST_P(Convolution, ThreadsAndManyImages) {
     }
 }
 
-/// Two layers, bits to bits: what the first writes, the second reads.
 /// Images large enough for several threads to copy, to fill windows of, to pool, and to join the bits of groups of.
 TEST_P(Convolution, LargeImagesOnThreads) {
   const ConvCase all[] = {{3, 90, 91, 40, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
@@ -120,33 +117,6 @@ TEST_P(Convolution, LargeImagesOnThreads) {
       ConvProblem problem(c, options);
       for (int threads : {3, 8}) EXPECT_EQ(problem.check(GetParam(), {threads, thread_for_each_task, nullptr}), "") << threads;
     }
-}
-
-TEST(Convolution, TwoLayers) {
-  ConvProblem first({1, 8, 8, 48, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, {Padding::plus_one, Type::b1});
-  std::map<Tier, std::vector<unsigned char>> out;
-  for (Tier tier : available_tiers()) {
-    std::vector<unsigned char>& result = out[tier];
-    std::vector<unsigned char> between(8 * 8 * 8);
-    ConvProblem second({1, 8, 8, 40, 33, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, {Padding::zero, Type::b1});
-    result.assign(4 * 4 * 8, 0);
-    for (int layer = 0; layer < 2; ++layer) {
-      ConvProblem& problem = layer == 0 ? first : second;
-      problem.weights_desc().cap = problem.desc().gemm.cap = tier;
-      ASSERT_TRUE(problem.pack().ok());
-      Conv conv;
-      ASSERT_TRUE(Conv::plan(problem.desc(), problem.weights(), &conv).ok());
-      std::vector<unsigned char> scratch(conv.scratch_size(1));
-      ConvArgs args = problem.args();
-      args.c = layer == 0 ? between.data() : result.data();
-      args.c_stride = 8;
-      if (layer == 1) args.a = between.data(), args.a_stride = 8;
-      const Status s = conv.run(args, scratch.data(), scratch.size());
-      ASSERT_TRUE(s.ok()) << s.reason;
-    }
-  }
-  for (const auto& [tier, result] : out) EXPECT_EQ(result, out[Tier::generic]) << name(tier);
-  EXPECT_NE(out[Tier::generic], std::vector<unsigned char>(out[Tier::generic].size(), 0));
 }
 
 TEST(Convolution, WhatIsRefused) {

@@ -77,16 +77,15 @@ class ConvProblem {
     if (Status s = pack(); !s.ok()) return s;
     Conv conv;
     if (Status s = Conv::plan(desc_, weights_, &conv); !s.ok()) return s;
-    if (expected_.empty()) reference();
     Guarded scratch(conv.scratch_size(case_.images, parallel.threads));
-    Guarded c(expected_.size());
+    c_ = Guarded(expected().size());
     ConvArgs args = this->args();
-    args.c = c.data();
+    args.c = c_.data();
     if (Status s = conv.run(args, scratch.data(), scratch.size(), parallel); !s.ok()) return s;
     std::ostringstream out;
-    if (!c.margins_intact() || !scratch.margins_intact()) out << "written outside (" << case_ << ")";
+    if (!c_.margins_intact() || !scratch.margins_intact()) out << "written outside (" << case_ << ")";
     for (std::size_t i = 0; i < expected_.size() && out.str().empty(); ++i)
-      if (c.data()[i] != expected_[i])
+      if (c_.data()[i] != expected_[i])
         out << "byte " << i << " of " << expected_.size() << " by " << conv.info().kernel << " (" << case_ << ", padding "
             << int(desc_.padding) << ", " << name(desc_.gemm.a) << " to " << name(desc_.gemm.c) << ")";
     *difference = out.str();
@@ -118,19 +117,21 @@ class ConvProblem {
   WeightsDesc& weights_desc() { return weights_desc_; }
   const Weights& weights() const { return weights_; }
   Guarded& a() { return a_; }
+  /// What the last run wrote, and what it should have. Computed once, from the A of that time.
+  const Guarded& c() const { return c_; }
+  const std::vector<unsigned char>& expected() {
+    if (expected_.empty()) reference();
+    return expected_;
+  }
 
  private:
-  /// A, and what its values count for, in values_.
   void draw_a(Rng& rng, std::int64_t pixels) {
     GemmDesc& g = desc_.gemm;
     const std::int64_t c = case_.c;
-    values_.resize(static_cast<std::size_t>(pixels * c));
     if (g.a == Type::b1) {
       a_ = bits(rng, pixels, c, a_stride_);
-      for (std::int64_t i = 0; i < pixels * c; ++i) values_[i] = sign(a_.data(), i / c * a_stride_, i % c);
       return;
     }
-    const bool to_bits = weights_desc_.operand == Type::b1;
     const auto element = static_cast<std::int64_t>(size_of(g.a));
     std::vector<unsigned char> a(matrix_elements(pixels, c * element, a_stride_ * element));
     for (auto& x : a) x = static_cast<unsigned char>(rng.next());
@@ -140,7 +141,7 @@ class ConvProblem {
         std::memcpy(a.data() + i, &x, sizeof x);
       }
     a_ = guarded_copy(a.data(), a.size());
-    if (to_bits) {
+    if (weights_desc_.operand == Type::b1) {
       const double most = g.a == Type::f32 ? 0.5 : 64;
       for (std::int64_t i = 0; i < c; ++i) a_threshold_.push_back(static_cast<float>(rng.real(-most, most)));
       g.a_threshold = a_threshold_.data();
@@ -148,10 +149,14 @@ class ConvProblem {
     } else {
       g.a_zero_point = static_cast<std::int32_t>(g.a == Type::u8 ? rng.between(0, 255) : rng.between(-128, 127));
     }
-    for (std::int64_t i = 0; i < pixels * c; ++i) {
-      const float x = load(a_.data(), g.a, i / c * a_stride_ + i % c);
-      values_[i] = !to_bits ? static_cast<std::int32_t>(x) - g.a_zero_point : x >= a_threshold_[i % c] ? 1 : -1;
-    }
+  }
+  /// What channel `channel` of a pixel of A counts for.
+  std::int32_t value(std::int64_t pixel, std::int64_t channel) const {
+    const GemmDesc& g = desc_.gemm;
+    if (g.a == Type::b1) return sign(a_.data(), pixel * a_stride_, channel);
+    const float x = load(a_.data(), g.a, pixel * a_stride_ + channel);
+    if (weights_desc_.operand != Type::b1) return static_cast<std::int32_t>(x) - g.a_zero_point;
+    return x >= g.a_threshold[channel] ? 1 : -1;
   }
   void draw_output(Rng& rng, Type type, std::int64_t pixels) {
     const ConvCase& c = case_;
@@ -205,6 +210,9 @@ class ConvProblem {
 
   void reference() {
     if (case_.n == 0) return;
+    values_.clear();
+    for (std::int64_t i = 0; i < case_.images * case_.h * case_.w; ++i)
+      for (std::int64_t p = 0; p < case_.c; ++p) values_.push_back(value(i, p));
     const std::int64_t pixels = case_.images * conv_h_ * conv_w_;
     const auto element = static_cast<std::int64_t>(size_of(desc_.gemm.c));
     expected_.assign(matrix_elements(pixels, elements_of(desc_.gemm.c, case_.n) * element, c_stride_ * element),
@@ -214,7 +222,7 @@ class ConvProblem {
     GemmDesc d = desc_.gemm;
     d.bias_s32 = sums.data();
     WeightsDesc w = weights_desc_;
-    w.k = 0;
+    w.type = Type::b1, w.k = 0, w.n = case_.n;
     for (std::int64_t i = 0; i < pixels; ++i) {
       for (std::int64_t j = 0; j < case_.n; ++j)
         sums[static_cast<std::size_t>(j)] = sum(i / (conv_h_ * conv_w_), i / conv_w_ % conv_h_, i % conv_w_, j);
@@ -252,10 +260,10 @@ class ConvProblem {
   ConvFilters filters_;
   WeightsDesc weights_desc_;
   Weights weights_;
-  Guarded a_, b_, blob_;
+  Guarded a_, b_, c_, blob_;
   std::vector<std::int32_t> tap_sums_, threshold_;
   std::vector<std::uint8_t> at_most_;
-  std::vector<std::int32_t> values_;
+  std::vector<std::int32_t> values_;  ///< of A, [pixel][channel]
   std::vector<float> scale_, bias_, row_scale_, residual_, a_threshold_;
   std::vector<unsigned char> expected_;
   std::int64_t a_stride_ = 0, c_stride_ = 0, conv_h_ = 0, conv_w_ = 0, out_h_ = 0, out_w_ = 0;
