@@ -44,6 +44,7 @@ class ConvProblem {
  public:
   ConvProblem(const ConvCase& c, const ConvOptions& options) : case_(c) {
     Rng rng(static_cast<std::uint64_t>(c.h * 100 + c.c * 7 + c.n));
+    edge_ = (c.n + c.w + static_cast<int>(options.c)) % 3 == 0 ? Edge::front : Edge::back;
     const std::int64_t of_group = c.c / c.groups, tap = bit_row_bytes(of_group), taps = c.kernel_h * c.kernel_w;
     a_stride_ = elements_of(options.a, c.c) + c.gap;
     GemmDesc& g = desc_.gemm;
@@ -51,7 +52,7 @@ class ConvProblem {
     weights_desc_.operand = options.operand;
     draw_a(rng, c.images * c.h * c.w);
     b_ = bits(rng, c.n * taps, of_group, tap);
-    tap_sums_.resize(static_cast<std::size_t>(taps * c.n));
+    tap_sums_ = Guarded(static_cast<std::size_t>(taps * c.n) * sizeof(std::int32_t), alignof(std::int32_t), edge_);
     filters_ = {c.n, c.kernel_h, c.kernel_w, of_group, b_.data(), c.groups};
     conv_h_ = conv_output(c.h, c.kernel_h, c.stride_h, c.dilation_h, c.top + c.bottom);
     conv_w_ = conv_output(c.w, c.kernel_w, c.stride_w, c.dilation_w, c.left + c.right);
@@ -59,8 +60,10 @@ class ConvProblem {
     out_h_ = p.h ? conv_output(conv_h_, p.h, p.stride_h, 1, p.pad_top + p.pad_bottom) : conv_h_;
     out_w_ = p.h ? conv_output(conv_w_, p.w, p.stride_w, 1, p.pad_left + p.pad_right) : conv_w_;
     const GemmDesc gemm = g;
-    desc_ = {c.h,   c.w,    c.c,      c.kernel_h, c.kernel_w,      c.stride_h,       c.stride_w, c.dilation_h, c.dilation_w,
-             c.top, c.left, c.bottom, c.right,    options.padding, tap_sums_.data(), p,          c.groups,     gemm};
+    desc_ = {c.h,        c.w,        c.c,          c.kernel_h,      c.kernel_w,
+             c.stride_h, c.stride_w, c.dilation_h, c.dilation_w,    c.top,
+             c.left,     c.bottom,   c.right,      options.padding, tap_sums_.as<std::int32_t>(),
+             p,          c.groups,   gemm};
     draw_output(rng, options.c, c.images * conv_h_ * conv_w_);
   }
 
@@ -77,8 +80,8 @@ class ConvProblem {
     if (Status s = pack(); !s.ok()) return s;
     Conv conv;
     if (Status s = Conv::plan(desc_, weights_, &conv); !s.ok()) return s;
-    Guarded scratch(conv.scratch_size(case_.images, parallel.threads));
-    c_ = Guarded(expected().size());
+    Guarded scratch(conv.scratch_size(case_.images, parallel.threads), 1, edge_);
+    c_ = Guarded(expected().size(), std::max<std::size_t>(1, size_of(desc_.gemm.c)), edge_);
     ConvArgs args = this->args();
     args.c = c_.data();
     if (Status s = conv.run(args, scratch.data(), scratch.size(), parallel); !s.ok()) return s;
@@ -94,11 +97,12 @@ class ConvProblem {
 
   /// Makes weights() under the descriptions' cap.
   Status pack() {
-    if (Status s = prepare_filters(filters_, &weights_desc_, tap_sums_.data()); !s.ok()) return s;
+    if (Status s = prepare_filters(filters_, &weights_desc_, tap_sums_.as<std::int32_t>()); !s.ok()) return s;
     std::size_t bytes = 0;
     if (Status s = Weights::packed_size(weights_desc_, &bytes); !s.ok()) return s;
     blob_ = Guarded(bytes, Weights::alignment);
     if (Status s = Weights::pack(weights_desc_, blob_.data(), bytes, &weights_); !s.ok()) return s;
+    blob_.make_read_only();
     return Weights::open(blob_.data(), bytes, &weights_);
   }
 
@@ -108,9 +112,9 @@ class ConvProblem {
     args.a = a_.data();
     args.a_stride = a_stride_;
     args.c_stride = c_stride_;
-    args.a_scale = row_scale_.data();
+    args.a_scale = row_scale_.as<float>();
     args.residual = residual_.data();
-    args.residual_stride = case_.n;
+    args.residual_stride = residual_stride_;
     return args;
   }
   ConvDesc& desc() { return desc_; }
@@ -140,11 +144,12 @@ class ConvProblem {
         const auto x = static_cast<float>(rng.real(-1, 1));
         std::memcpy(a.data() + i, &x, sizeof x);
       }
-    a_ = guarded_copy(a.data(), a.size());
+    a_ = guarded_copy(a.data(), a.size(), edge_);
     if (weights_desc_.operand == Type::b1) {
       const double most = g.a == Type::f32 ? 0.5 : 64;
-      for (std::int64_t i = 0; i < c; ++i) a_threshold_.push_back(static_cast<float>(rng.real(-most, most)));
-      g.a_threshold = a_threshold_.data();
+      a_threshold_ = guarded_array<float>(
+          c, [&] { return static_cast<float>(rng.real(-most, most)); }, edge_);
+      g.a_threshold = a_threshold_.as<float>();
       g.a_threshold_per = Per::column;
     } else {
       g.a_zero_point = static_cast<std::int32_t>(g.a == Type::u8 ? rng.between(0, 255) : rng.between(-128, 127));
@@ -160,33 +165,38 @@ class ConvProblem {
   }
   void draw_output(Rng& rng, Type type, std::int64_t pixels) {
     const ConvCase& c = case_;
-    for (std::int64_t j = 0; j < c.n; ++j) {
-      scale_.push_back(static_cast<float>(rng.real(0.5, 2)));
-      bias_.push_back(static_cast<float>(rng.real(-9, 9)));
-      threshold_.push_back(static_cast<std::int32_t>(rng.between(-9, 9)));
-      at_most_.push_back(static_cast<std::uint8_t>(rng.one_in(2)));
-    }
+    const auto reals = [&](std::int64_t count, double lo, double hi) {
+      return guarded_array<float>(
+          count, [&] { return static_cast<float>(rng.real(lo, hi)); }, edge_);
+    };
+    scale_ = reals(c.n, 0.5, 2);
+    bias_ = reals(c.n, -9, 9);
+    threshold_ = guarded_array<std::int32_t>(
+        c.n, [&] { return static_cast<std::int32_t>(rng.between(-9, 9)); }, edge_);
+    at_most_ = guarded_array<std::uint8_t>(
+        c.n, [&] { return static_cast<std::uint8_t>(rng.one_in(2)); }, edge_);
+    row_scale_ = reals(pixels, 0.5, 2);
+    residual_stride_ = c.n + c.gap;
+    residual_ = reals(static_cast<std::int64_t>(matrix_elements(pixels, c.n, residual_stride_)), -9, 9);
     GemmDesc& g = desc_.gemm;
     g.c = type;
     g.c_scale = 1.5f;
     if (type == Type::b1) {
-      g.threshold = threshold_.data(), g.at_most = at_most_.data();
+      g.threshold = threshold_.as<std::int32_t>(), g.at_most = at_most_.as<std::uint8_t>();
     } else if (type != Type::s32) {
-      g.bias_f32 = bias_.data(), g.a_scale_per = Per::row, g.activation = Activation::relu, g.residual = Type::f32;
+      g.bias_f32 = bias_.as<float>(), g.a_scale_per = Per::row, g.activation = Activation::relu, g.residual = Type::f32;
     }
-    weights_desc_.scale = scale_.data();
+    weights_desc_.scale = scale_.as<float>();
     weights_desc_.scale_per = Per::column;
-    for (std::int64_t i = 0; i < pixels; ++i) row_scale_.push_back(static_cast<float>(rng.real(0.5, 2)));
-    for (std::int64_t i = 0; i < pixels * c.n; ++i) residual_.push_back(static_cast<float>(rng.real(-9, 9)));
     c_stride_ = elements_of(type, c.n) + 1;
   }
-  static Guarded bits(Rng& rng, std::int64_t rows, std::int64_t k, std::int64_t stride) {
+  Guarded bits(Rng& rng, std::int64_t rows, std::int64_t k, std::int64_t stride) const {
     std::vector<unsigned char> bytes(matrix_elements(rows, bit_row_bytes(k), stride));
     for (auto& b : bytes) b = static_cast<unsigned char>(rng.next());
     for (std::int64_t i = 0; i < rows; ++i)
       for (std::int64_t p = k; p < 8 * bit_row_bytes(k); ++p)
         bytes[i * stride + p / 8] &= static_cast<unsigned char>(~(1u << (p % 8)));
-    return guarded_copy(bytes.data(), bytes.size());
+    return guarded_copy(bytes.data(), bytes.size(), edge_);
   }
 
   std::int32_t sum(std::int64_t image, std::int64_t y, std::int64_t x, std::int64_t j) const {
@@ -229,8 +239,8 @@ class ConvProblem {
       GemmArgs row;
       row.m = 1;
       row.c = expected_.data() + i * c_stride_ * element;
-      row.a_scale = row_scale_.data() + i;
-      row.residual = residual_.data() + i * case_.n;
+      row.a_scale = row_scale_.as<float>() + i;
+      row.residual = residual_.as<float>() + i * residual_stride_;
       reference_gemm(d, w, row);
     }
     if (desc_.pool.h) pool();
@@ -260,13 +270,11 @@ class ConvProblem {
   ConvFilters filters_;
   WeightsDesc weights_desc_;
   Weights weights_;
-  Guarded a_, b_, c_, blob_;
-  std::vector<std::int32_t> tap_sums_, threshold_;
-  std::vector<std::uint8_t> at_most_;
+  Edge edge_ = Edge::back;
+  Guarded a_, b_, c_, blob_, a_threshold_, row_scale_, scale_, bias_, tap_sums_, residual_, threshold_, at_most_;
   std::vector<std::int32_t> values_;  ///< of A, [pixel][channel]
-  std::vector<float> scale_, bias_, row_scale_, residual_, a_threshold_;
   std::vector<unsigned char> expected_;
-  std::int64_t a_stride_ = 0, c_stride_ = 0, conv_h_ = 0, conv_w_ = 0, out_h_ = 0, out_w_ = 0;
+  std::int64_t a_stride_ = 0, c_stride_ = 0, residual_stride_ = 0, conv_h_ = 0, conv_w_ = 0, out_h_ = 0, out_w_ = 0;
 };
 
 }  // namespace narrow::test

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -80,6 +81,15 @@ Guarded guarded_copy(const T* values, std::size_t count, Edge edge = Edge::back)
   if (count != 0) std::memcpy(copy.data(), values, count * sizeof(T));
   copy.make_read_only();
   return copy;
+}
+
+/// `count` drawn values in guarded memory, read-only.
+template <class T, class Draw>
+Guarded guarded_array(std::int64_t count, Draw value, Edge edge = Edge::back) {
+  Guarded array(static_cast<std::size_t>(count) * sizeof(T), alignof(T), edge);
+  for (std::int64_t i = 0; i < count; ++i) array.as<T>()[i] = value();
+  array.make_read_only();
+  return array;
 }
 
 /// Elements of a matrix that ends with its last row's last element, so that the padding behind that one is not there.

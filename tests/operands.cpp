@@ -68,9 +68,7 @@ GemmArgs Operands::args(std::int64_t m) {
 
 template <class T, class Draw>
 Guarded Operands::draw_array(std::size_t count, Draw value) {
-  std::vector<T> values(count);
-  for (T& v : values) v = value();
-  return guarded_copy(values.data(), count, case_.edge);
+  return guarded_array<T>(static_cast<std::int64_t>(count), value, case_.edge);
 }
 
 Guarded Operands::draw_elements(Type type, std::size_t count, Fill fill) {

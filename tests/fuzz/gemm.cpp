@@ -22,13 +22,6 @@ Guarded noise(std::size_t bytes, std::size_t alignment, Rng& rng) {
   return memory;
 }
 
-template <class T, class Draw>
-Guarded values(std::int64_t count, Draw value) {
-  Guarded memory(static_cast<std::size_t>(count) * sizeof(T), alignof(T));
-  for (std::int64_t i = 0; i < count; ++i) memory.as<T>()[i] = value();
-  return memory;
-}
-
 /// Bytes of a matrix of which each row of nibbles begins with a byte of its own.
 std::size_t matrix_bytes(Type type, std::int64_t rows, std::int64_t cols, std::int64_t stride) {
   if (!is_4bit(type)) return matrix_elements(rows, cols, stride) * size_of(type);
@@ -118,8 +111,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   w.data = b.data();
   w.scale_per = static_cast<Per>(in.below(3));
   w.zero_point_per = static_cast<Per>(in.below(3));
-  const Guarded b_scale = values<float>(count(w.scale_per, Per::column, n), [&] { return in.scale(); });
-  const Guarded b_zero_point = values<std::int32_t>(count(w.zero_point_per, Per::column, n), [&] { return in.integer(); });
+  const Guarded b_scale = guarded_array<float>(count(w.scale_per, Per::column, n), [&] { return in.scale(); });
+  const Guarded b_zero_point = guarded_array<std::int32_t>(count(w.zero_point_per, Per::column, n), [&] { return in.integer(); });
   if (in.flag()) w.scale = b_scale.as<float>();
   if (in.flag()) w.zero_point = b_zero_point.as<std::int32_t>();
   std::vector<Guarded> group_arrays;
@@ -146,8 +139,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   d.a_zero_point_per = static_cast<Per>(in.below(3));
   d.a_zero_point = in.integer();
   d.c = static_cast<Type>(in.below(8));
-  const Guarded bias_s32 = values<std::int32_t>(n, [&] { return static_cast<std::int32_t>(rng.next()) / 2; });
-  const Guarded bias_f32 = values<float>(n, [&] { return static_cast<float>(rng.real(-100, 100)); });
+  const Guarded bias_s32 = guarded_array<std::int32_t>(n, [&] { return static_cast<std::int32_t>(rng.next()) / 2; });
+  const Guarded bias_f32 = guarded_array<float>(n, [&] { return static_cast<float>(rng.real(-100, 100)); });
   if (in.below(4) == 0) d.bias_s32 = bias_s32.as<std::int32_t>();
   if (in.below(4) == 0) d.bias_f32 = bias_f32.as<float>();
   d.accumulate = in.below(4) == 0;
@@ -163,8 +156,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   d.requantize = static_cast<Requantize>(in.below(4) == 0);
   d.multiplier_per = in.flag() ? Per::column : Per::tensor;
   const Guarded multiplier =
-      values<std::int32_t>(n + 1, [&] { return static_cast<std::int32_t>(rng.between(1 << 30, INT32_MAX)); });
-  const Guarded shift = values<std::int32_t>(n + 1, [&] { return static_cast<std::int32_t>(rng.between(1, 62)); });
+      guarded_array<std::int32_t>(n + 1, [&] { return static_cast<std::int32_t>(rng.between(1 << 30, INT32_MAX)); });
+  const Guarded shift = guarded_array<std::int32_t>(n + 1, [&] { return static_cast<std::int32_t>(rng.between(1, 62)); });
   d.multiplier = multiplier.as<std::int32_t>();
   d.shift = shift.as<std::int32_t>();
 
@@ -180,8 +173,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Guarded a = noise(matrix_bytes(d.a, m, k, args.a_stride), is_4bit(d.a) ? 1 : size_of(d.a), rng);
   const Guarded residual = noise(matrix_elements(m, n, args.residual_stride) * size_of(d.residual), 4, rng);
   const Guarded c = noise(matrix_elements(m, n, args.c_stride) * size_of(d.c), size_of(d.c), rng);
-  const Guarded a_scale = values<float>(d.a_scale_per == Per::group ? m * group_count(w) : m, [&] { return in.scale(); });
-  const Guarded a_zero_point = values<std::int32_t>(m, [&] { return in.integer(); });
+  const Guarded a_scale = guarded_array<float>(d.a_scale_per == Per::group ? m * group_count(w) : m, [&] { return in.scale(); });
+  const Guarded a_zero_point = guarded_array<std::int32_t>(m, [&] { return in.integer(); });
   args.a = a.data();
   args.c = c.data();
   args.residual = residual.data();
