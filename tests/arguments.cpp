@@ -3,6 +3,7 @@
 #include <string>
 
 #include "tests/conv_problem.h"
+#include "tests/packed.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
@@ -255,11 +256,9 @@ TEST(Arguments, EmptyProductsNeedNoPointers) {
   ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
   EXPECT_TRUE(plan.run(GemmArgs{}, nullptr, 0).ok());
   WeightsDesc none;
-  std::size_t bytes = 0;
-  ASSERT_TRUE(Weights::packed_size(none, &bytes).ok());
-  Guarded blob(bytes, Weights::alignment);
-  EXPECT_TRUE(Weights::pack(none, blob.data(), bytes, &weights).ok());
-  EXPECT_EQ(weights.n(), 0);
+  const Packed empty = packed(none);
+  EXPECT_TRUE(empty.status.ok()) << empty.status.reason;
+  EXPECT_EQ(empty.weights.n(), 0);
 }
 
 /// Nor are there rows to share out to threads.
@@ -307,7 +306,7 @@ TEST(Arguments, StridesOfNibbles) {
 /// Rows of bits of one length in bytes, but not in bits.
 TEST(Arguments, PlansOfAGroupedProductHaveOneK) {
   Gemm plans[2];
-  Guarded blobs[2];
+  Packed weights[2];
   const std::vector<char> bits(64);
   for (int i : {0, 1}) {
     WeightsDesc w;
@@ -315,14 +314,11 @@ TEST(Arguments, PlansOfAGroupedProductHaveOneK) {
     w.k = i == 0 ? 33 : 40;
     w.n = 2;
     w.data = bits.data();
-    std::size_t bytes = 0;
-    ASSERT_TRUE(Weights::packed_size(w, &bytes).ok());
-    blobs[i] = Guarded(bytes, Weights::alignment);
-    Weights weights;
-    ASSERT_TRUE(Weights::pack(w, blobs[i].data(), bytes, &weights).ok());
+    weights[i] = packed(w);
+    ASSERT_TRUE(weights[i].status.ok());
     GemmDesc d;
     d.a = Type::b1;
-    ASSERT_TRUE(Gemm::plan(d, weights, &plans[i]).ok());
+    ASSERT_TRUE(Gemm::plan(d, weights[i].weights, &plans[i]).ok());
   }
   std::vector<char> scratch(10000);
   const std::int64_t offsets[] = {0, 0, 0};

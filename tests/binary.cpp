@@ -5,6 +5,7 @@
 #include "src/blocking.h"
 #include "src/cpu.h"
 #include "tests/check_rows.h"
+#include "tests/packed.h"
 #include "tests/parallels.h"
 #include "tests/tiers.h"
 
@@ -198,13 +199,10 @@ TEST_P(Binary, RowByK) {
       w.filter_groups = filter_groups;
       if (filters) w.filter_h = w.filter_w = 1, w.filter_c = k;
       w.cap = problem.desc().cap = GetParam();
-      std::size_t bytes = 0;
-      ASSERT_TRUE(Weights::packed_size(w, &bytes).ok());
-      Guarded blob(bytes, Weights::alignment);
-      Weights weights;
-      ASSERT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+      const Packed p = packed(w);
+      ASSERT_TRUE(p.status.ok()) << p.status.reason;
       Gemm plan;
-      ASSERT_EQ(Gemm::plan(problem.desc(), weights, &plan).ok(), !filters);
+      ASSERT_EQ(Gemm::plan(problem.desc(), p.weights, &plan).ok(), !filters);
       if (!filters) {
         EXPECT_STREQ(plan.info().kernel, (*expected)->name);
         ASSERT_TRUE(problem.check(plan, 3));
@@ -214,7 +212,7 @@ TEST_P(Binary, RowByK) {
       conv.kernel_h = conv.kernel_w = 1;
       conv.gemm = problem.desc();
       Conv out;
-      ASSERT_EQ(Conv::plan(conv, weights, &out).ok(), filters);
+      ASSERT_EQ(Conv::plan(conv, p.weights, &out).ok(), filters);
       if (filters) {
         EXPECT_STREQ(out.info().kernel, (*expected)->name);
       }
@@ -237,13 +235,7 @@ TEST(Binary, InfoTellsWhyNotBetter) {
 
 TEST(Binary, WhatIsRefused) {
   Problem problem(bits(3, 5, 40));
-  const auto pack = [&](WeightsDesc d) {
-    std::size_t bytes = 0;
-    if (const Status s = Weights::packed_size(d, &bytes); !s.ok()) return s;
-    Guarded blob(bytes, Weights::alignment);
-    Weights weights;
-    return Weights::pack(d, blob.data(), bytes, &weights);
-  };
+  const auto pack = [&](const WeightsDesc& d) { return packed(d).status; };
   WeightsDesc d = problem.weights_desc();
   EXPECT_TRUE(pack(d).ok());
   d.order = Order::kn;

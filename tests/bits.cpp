@@ -5,6 +5,7 @@
 
 #include "narrow/xnor.h"
 #include "tests/guarded.h"
+#include "tests/packed.h"
 #include "tests/parallels.h"
 #include "tests/reference.h"
 #include "tests/rng.h"
@@ -220,11 +221,8 @@ TEST_P(Bits, XnorNetLayer) {
     WeightsDesc desc;
     ASSERT_TRUE(prepare_filters({n, 3, 3, c, bits.data()}, &desc, tap_sums.data()).ok());
     desc.scale = alpha.data(), desc.scale_per = Per::column, desc.cap = GetParam();
-    std::size_t bytes = 0;
-    ASSERT_TRUE(Weights::packed_size(desc, &bytes).ok());
-    Guarded blob(bytes, Weights::alignment);
-    Weights weights;
-    ASSERT_TRUE(Weights::pack(desc, blob.data(), bytes, &weights).ok());
+    const Packed p = packed(desc);
+    ASSERT_TRUE(p.status.ok()) << p.status.reason;
 
     ConvDesc layer;
     layer.h = h, layer.w = w, layer.c = c, layer.kernel_h = layer.kernel_w = 3;
@@ -232,7 +230,7 @@ TEST_P(Bits, XnorNetLayer) {
     layer.padding = Padding::zero, layer.tap_sums = tap_sums.data();
     layer.gemm.a = type, layer.gemm.c = Type::f32, layer.gemm.a_scale_per = Per::row, layer.gemm.cap = GetParam();
     Conv conv;
-    ASSERT_TRUE(Conv::plan(layer, weights, &conv).ok());
+    ASSERT_TRUE(Conv::plan(layer, p.weights, &conv).ok());
     std::vector<float> scale(images * h * w), means(images * h * w), out(images * h * w * n);
     ConvArgs args;
     args.images = images, args.a = x.data(), args.a_stride = c;

@@ -10,6 +10,7 @@
 
 #include "narrow/conv.h"
 #include "tests/guarded.h"
+#include "tests/packed.h"
 #include "tests/reference.h"
 #include "tests/rng.h"
 
@@ -98,12 +99,9 @@ class ConvProblem {
   /// Makes weights() under the descriptions' cap.
   Status pack() {
     if (Status s = prepare_filters(filters_, &weights_desc_, tap_sums_.as<std::int32_t>()); !s.ok()) return s;
-    std::size_t bytes = 0;
-    if (Status s = Weights::packed_size(weights_desc_, &bytes); !s.ok()) return s;
-    blob_ = Guarded(bytes, Weights::alignment);
-    if (Status s = Weights::pack(weights_desc_, blob_.data(), bytes, &weights_); !s.ok()) return s;
-    blob_.make_read_only();
-    return Weights::open(blob_.data(), bytes, &weights_);
+    packed_ = packed(weights_desc_);
+    if (!packed_.status.ok()) return packed_.status;
+    return Weights::open(packed_.blob.data(), packed_.blob.size(), &weights_);
   }
 
   ConvArgs args() const {
@@ -269,9 +267,10 @@ class ConvProblem {
   ConvDesc desc_;
   ConvFilters filters_;
   WeightsDesc weights_desc_;
+  Packed packed_;
   Weights weights_;
   Edge edge_ = Edge::back;
-  Guarded a_, b_, c_, blob_, a_threshold_, row_scale_, scale_, bias_, tap_sums_, residual_, threshold_, at_most_;
+  Guarded a_, b_, c_, a_threshold_, row_scale_, scale_, bias_, tap_sums_, residual_, threshold_, at_most_;
   std::vector<std::int32_t> values_;  ///< of A, [pixel][channel]
   std::vector<unsigned char> expected_;
   std::int64_t a_stride_ = 0, c_stride_ = 0, residual_stride_ = 0, conv_h_ = 0, conv_w_ = 0, out_h_ = 0, out_w_ = 0;

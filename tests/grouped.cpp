@@ -8,6 +8,7 @@
 #include "src/driver.h"
 #include "src/gemm.h"
 #include "tests/guarded.h"
+#include "tests/packed.h"
 #include "tests/parallels.h"
 #include "tests/rng.h"
 #include "tests/tiers.h"
@@ -50,18 +51,15 @@ struct Experts {
       if (kind == Kind::act_order) w.permutation = permutation_[e];
       w.scale = &scale_[static_cast<std::size_t>(e * n)];
       w.scale_per = Per::column;
-      std::size_t bytes = 0;
-      EXPECT_TRUE(Weights::packed_size(w, &bytes).ok());
-      blobs_[e] = Guarded(bytes, Weights::alignment);
-      Weights weights;
-      EXPECT_TRUE(Weights::pack(w, blobs_[e].data(), bytes, &weights).ok());
+      weights_[e] = packed(w);
+      EXPECT_TRUE(weights_[e].status.ok()) << weights_[e].status.reason;
       GemmDesc d;
       d.a = a;
       d.c = c;
       if (c != Type::s32) d.bias_f32 = &bias_[static_cast<std::size_t>(e * n)];
       if (a == Type::s8 && c != Type::s32) d.a_scale_per = Per::row;
       d.cap = cap;
-      EXPECT_TRUE(Gemm::plan(d, weights, &plans[static_cast<std::size_t>(e)]).ok());
+      EXPECT_TRUE(Gemm::plan(d, weights_[e].weights, &plans[static_cast<std::size_t>(e)]).ok());
     }
   }
 
@@ -69,7 +67,7 @@ struct Experts {
   std::vector<std::uint8_t> data_;
   std::vector<float> scale_, bias_;
   std::int32_t zero_point_[count], permutation_[count][k];
-  Guarded blobs_[count];
+  Packed weights_[count];
 };
 
 TEST_P(Grouped, EqualsEachPlanOnAnyThreads) {

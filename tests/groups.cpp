@@ -2,6 +2,7 @@
 #include "src/cpu.h"
 #include "src/driver.h"
 #include "src/gemm.h"
+#include "tests/packed.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
@@ -236,13 +237,7 @@ TEST(GroupArguments, AreChecked) {
   good.n = 8;
   good.data = data.data();
   good.groups = {32, scale.data(), Type::f32, zero_point.data(), Type::u8};
-  auto code = [](const WeightsDesc& d) {
-    std::size_t bytes = 0;
-    if (Status s = Weights::packed_size(d, &bytes); !s.ok()) return s.code;
-    Guarded blob(bytes, Weights::alignment);
-    Weights out;
-    return Weights::pack(d, blob.data(), bytes, &out).code;
-  };
+  auto code = [](const WeightsDesc& d) { return packed(d).status.code; };
   auto changed = [&](auto change) {
     WeightsDesc d = good;
     change(d);
@@ -274,11 +269,9 @@ TEST(GroupArguments, AreChecked) {
     EXPECT_EQ(changed(with_floats), invalid);
   }
 
-  std::size_t bytes = 0;
-  ASSERT_TRUE(Weights::packed_size(good, &bytes).ok());
-  Guarded blob(bytes, Weights::alignment);
-  Weights weights;
-  ASSERT_TRUE(Weights::pack(good, blob.data(), bytes, &weights).ok());
+  const Packed p = packed(good);
+  ASSERT_TRUE(p.status.ok()) << p.status.reason;
+  Weights weights = p.weights;
   auto planned = [&](auto change) {
     GemmDesc d;
     d.a = Type::s8;
@@ -330,16 +323,13 @@ TEST(GroupArguments, OverflowIsRefused) {
     d.data = data.data();
     d.groups.size = size;
     d.groups.scale = scale;
-    std::size_t bytes = 0;
-    ASSERT_TRUE(Weights::packed_size(d, &bytes).ok());
-    Guarded blob(bytes, Weights::alignment);
-    Weights weights;
-    ASSERT_TRUE(Weights::pack(d, blob.data(), bytes, &weights).ok());
+    const Packed p = packed(d);
+    ASSERT_TRUE(p.status.ok()) << p.status.reason;
     GemmDesc g;
     g.a = Type::s8;
     g.c = Type::f32;
     Gemm plan;
-    EXPECT_EQ(Gemm::plan(g, weights, &plan).code, code) << size;
+    EXPECT_EQ(Gemm::plan(g, p.weights, &plan).code, code) << size;
   }
 }
 

@@ -1,4 +1,5 @@
 // Products of weights of 4 bits with one scale for each column, and of A of 4 bits, on every kernel row of every tier.
+#include "tests/packed.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
@@ -154,13 +155,10 @@ TEST(Int4Arguments, Overflow) {
     d.data = data.data();
     const std::int32_t zero = 0;
     d.zero_point = &zero;
-    std::size_t bytes = 0;
-    ASSERT_TRUE(Weights::packed_size(d, &bytes).ok());
-    Guarded blob(bytes, Weights::alignment);
-    Weights weights;
-    ASSERT_TRUE(Weights::pack(d, blob.data(), bytes, &weights).ok());
+    const Packed p = packed(d);
+    ASSERT_TRUE(p.status.ok()) << p.status.reason;
     Gemm plan;
-    ASSERT_EQ(Gemm::plan({}, weights, &plan).code, k == limit ? Code::ok : Code::overflow);
+    ASSERT_EQ(Gemm::plan({}, p.weights, &plan).code, k == limit ? Code::ok : Code::overflow);
     if (k != limit) continue;
     const std::vector<std::uint8_t> a(static_cast<std::size_t>(k), 255);
     std::int32_t c = 0;
@@ -184,14 +182,6 @@ TEST(Int4Arguments, AreChecked) {
   good.n = 4;
   good.data = data.data();
   good.zero_point = &zero_point;
-  auto code = [](const WeightsDesc& d, Weights* out, Guarded* blob) {
-    std::size_t bytes = 0;
-    if (Status s = Weights::packed_size(d, &bytes); !s.ok()) return s.code;
-    *blob = Guarded(bytes, Weights::alignment);
-    return Weights::pack(d, blob->data(), bytes, out).code;
-  };
-  Guarded blob;
-  Weights weights;
   for (const auto& [type, value, expected] : {std::tuple{Type::s4, -8, Code::ok},
                                               {Type::s4, 7, Code::ok},
                                               {Type::s4, -9, Code::invalid_argument},
@@ -201,22 +191,23 @@ TEST(Int4Arguments, AreChecked) {
                                               {Type::u4, -1, Code::invalid_argument}}) {
     good.type = type;
     zero_point = value;
-    EXPECT_EQ(code(good, &weights, &blob), expected) << value;
+    EXPECT_EQ(packed(good).status.code, expected) << value;
   }
   good.type = Type::s4;
   zero_point = 1;
   WeightsDesc odd = good;
   odd.stride = 11;
-  EXPECT_EQ(code(odd, &weights, &blob), Code::invalid_argument);
-  ASSERT_EQ(code(good, &weights, &blob), Code::ok);
+  EXPECT_EQ(packed(odd).status.code, Code::invalid_argument);
+  const Packed p = packed(good);
+  ASSERT_TRUE(p.status.ok()) << p.status.reason;
 
   GemmDesc d;
   Gemm plan;
   d.a = Type::s4;
   d.a_zero_point = 8;
-  EXPECT_EQ(Gemm::plan(d, weights, &plan).code, Code::invalid_argument);
+  EXPECT_EQ(Gemm::plan(d, p.weights, &plan).code, Code::invalid_argument);
   d.a_zero_point = -8;
-  ASSERT_TRUE(Gemm::plan(d, weights, &plan).ok());
+  ASSERT_TRUE(Gemm::plan(d, p.weights, &plan).ok());
   std::int32_t c[4];
   GemmArgs args;
   args.m = 1;

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "narrow/narrow.h"
+#include "tests/packed.h"
 #include "tests/raw_data.h"
 #include "tests/reference_groups.h"
 
@@ -30,13 +31,10 @@ class Layouts : public RawDataTest {
     w.k = d.k;
     w.n = d.n;
     w.cap = GetParam();
-    std::size_t size = 0;
-    ASSERT_TRUE(Weights::packed_size(w, &size).ok()) << Weights::packed_size(w, &size).reason;
-    Guarded blob(size, Weights::alignment);
-    Weights weights;
-    ASSERT_TRUE(Weights::pack(w, blob.data(), size, &weights).ok()) << Weights::pack(w, blob.data(), size, &weights).reason;
+    const Packed p = packed(w);
+    ASSERT_TRUE(p.status.ok()) << p.status.reason;
     Weights opened;
-    ASSERT_TRUE(Weights::open(blob.data(), size, &opened).ok());
+    ASSERT_TRUE(Weights::open(p.blob.data(), p.blob.size(), &opened).ok());
 
     const Guarded a = bytes(static_cast<std::size_t>(m * d.k));
     GemmDesc desc;
@@ -253,17 +251,14 @@ TEST_P(Layouts, ActOrderOfA) {
     for (int plain = 0; plain < 2; ++plain) {
       w.data = plain ? moved.data() : data.data();
       w.permutation = plain ? nullptr : permutation;
-      std::size_t bytes = 0;
-      ASSERT_TRUE(Weights::packed_size(w, &bytes).ok());
-      Guarded blob(bytes, Weights::alignment);
-      Weights weights;
-      ASSERT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+      const Packed p = packed(w);
+      ASSERT_TRUE(p.status.ok()) << p.status.reason;
       GemmDesc desc;
       desc.a = type;
       desc.c = Type::f32;
       desc.cap = GetParam();
       Gemm plan;
-      ASSERT_TRUE(Gemm::plan(desc, weights, &plan).ok());
+      ASSERT_TRUE(Gemm::plan(desc, p.weights, &plan).ok());
       c[plain].resize(rows * n);
       GemmArgs args;
       args.m = rows;

@@ -2,6 +2,7 @@
 #include "bench/onednn_versions.h"
 #include "narrow/conv.h"
 #include "tests/guarded.h"
+#include "tests/packed.h"
 #include "tests/reference.h"
 #include "tests/rng.h"
 #include "tests/tiers.h"
@@ -81,11 +82,8 @@ TEST(OneDnnConvolution, IsTheSameOnEveryTier) {
           ASSERT_TRUE(
               prepare_filters({s.n, s.kernel, s.kernel, c_of_group, filter_bits.data(), s.groups}, &desc, tap_sums.data())
                   .ok());
-          std::size_t size = 0;
-          ASSERT_TRUE(Weights::packed_size(desc, &size).ok());
-          Guarded blob(size, Weights::alignment);
-          Weights weights;
-          ASSERT_TRUE(Weights::pack(desc, blob.data(), size, &weights).ok());
+          const Packed p = packed(desc);
+          ASSERT_TRUE(p.status.ok()) << p.status.reason;
           ConvDesc d;
           d.h = s.h, d.w = s.w, d.c = s.c, d.kernel_h = d.kernel_w = s.kernel, d.stride_h = d.stride_w = s.stride;
           d.dilation_h = d.dilation_w = s.dilation, d.pad_top = d.pad_left = d.pad_bottom = d.pad_right = s.pad;
@@ -93,7 +91,7 @@ TEST(OneDnnConvolution, IsTheSameOnEveryTier) {
           d.gemm.a = operand == Type::b1 ? Type::b1 : Type::u8, d.gemm.c = Type::f32, d.gemm.cap = tier;
           d.gemm.a_zero_point = static_cast<std::int32_t>(zero_point);
           Conv conv;
-          ASSERT_TRUE(Conv::plan(d, weights, &conv).ok());
+          ASSERT_TRUE(Conv::plan(d, p.weights, &conv).ok());
           std::vector<float> out(expected.size());
           std::vector<unsigned char> scratch(conv.scratch_size(s.images));
           ConvArgs args;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "bench/onednn_versions.h"
+#include "tests/packed.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -91,17 +92,14 @@ std::vector<C> narrow_matmul(Tier tier, const std::vector<A>& a, const std::vect
   w.order = Order::kn;
   w.data = b.data();
   w.cap = tier;
-  std::size_t bytes = 0;
-  EXPECT_TRUE(Weights::packed_size(w, &bytes).ok());
-  Guarded blob(bytes, Weights::alignment);
-  Weights weights;
-  EXPECT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+  const Packed p = packed(w);
+  EXPECT_TRUE(p.status.ok()) << p.status.reason;
   GemmDesc d;
   d.a = std::is_same_v<A, std::uint8_t> ? Type::u8 : Type::s8;
   d.c = std::is_same_v<C, float> ? Type::f32 : Type::s32;
   d.cap = tier;
   Gemm plan;
-  EXPECT_TRUE(Gemm::plan(d, weights, &plan).ok());
+  EXPECT_TRUE(Gemm::plan(d, p.weights, &plan).ok());
   std::vector<C> c(static_cast<std::size_t>(m * n));
   GemmArgs args;
   args.m = m;
@@ -200,16 +198,13 @@ TEST(OneDnn, Int4AsF32) {
         w.zero_point = column_zero.data();
         w.scale_per = w.zero_point_per = Per::column;
       }
-      std::size_t bytes = 0;
-      ASSERT_TRUE(Weights::packed_size(w, &bytes).ok());
-      Guarded blob(bytes, Weights::alignment);
-      Weights weights;
-      ASSERT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+      const Packed p = packed(w);
+      ASSERT_TRUE(p.status.ok()) << p.status.reason;
       GemmDesc d;
       d.a = Type::s8;
       d.c = Type::f32;
       Gemm plan;
-      ASSERT_TRUE(Gemm::plan(d, weights, &plan).ok());
+      ASSERT_TRUE(Gemm::plan(d, p.weights, &plan).ok());
       GemmArgs args;
       args.m = m;
       args.a = a.data();

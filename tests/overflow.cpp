@@ -1,4 +1,5 @@
 // The k up to which int32 holds: exact figures, the last k that fits with the values that fill int32, and what lies beyond.
+#include "tests/packed.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -88,15 +89,12 @@ TEST_P(OverflowTiers, Nibbles) {
     d.data = data.data();
     d.zero_point = &zero_point;
     d.cap = GetParam();
-    std::size_t bytes = 0;
-    ASSERT_TRUE(Weights::packed_size(d, &bytes).ok());
-    Guarded blob(bytes, Weights::alignment);
-    Weights weights;
-    ASSERT_TRUE(Weights::pack(d, blob.data(), bytes, &weights).ok());
+    const Packed p = packed(d);
+    ASSERT_TRUE(p.status.ok()) << p.status.reason;
     GemmDesc g;
     g.cap = GetParam();
     Gemm plan;
-    EXPECT_EQ(Gemm::plan(g, weights, &plan).code, code) << zero_point << ' ' << length;
+    EXPECT_EQ(Gemm::plan(g, p.weights, &plan).code, code) << zero_point << ' ' << length;
   }
 }
 

@@ -1,4 +1,5 @@
 // Dynamic quantization and the activations: worked examples, and the accuracy that docs/arithmetic.md states.
+#include "tests/packed.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -15,11 +16,8 @@ class Quantize : public TierTest {
     w.k = w.n = 3;
     w.data = identity;
     w.cap = GetParam();
-    std::size_t bytes = 0;
-    EXPECT_TRUE(Weights::packed_size(w, &bytes).ok());
-    Guarded blob(bytes, Weights::alignment);
-    Weights weights;
-    EXPECT_TRUE(Weights::pack(w, blob.data(), bytes, &weights).ok());
+    const Packed p = packed(w);
+    EXPECT_TRUE(p.status.ok()) << p.status.reason;
     GemmDesc d;
     d.a = Type::f32;
     d.dynamic = dynamic;
@@ -27,7 +25,7 @@ class Quantize : public TierTest {
     d.cap = GetParam();
     std::vector<T> out(x.size());
     Gemm plan;
-    const Status planned = Gemm::plan(d, weights, &plan);
+    const Status planned = Gemm::plan(d, p.weights, &plan);
     EXPECT_TRUE(planned.ok()) << planned.reason;
     GemmArgs args;
     args.m = static_cast<std::int64_t>(x.size() / 3);

@@ -8,6 +8,7 @@
 
 #include "narrow/narrow.h"
 #include "tests/guarded.h"
+#include "tests/packed.h"
 #include "tests/reference_quantize.h"
 #include "tests/rng.h"
 
@@ -16,17 +17,9 @@ namespace {
 
 using narrow::Range;
 
-struct Packed {
-  Guarded blob;
-  Weights view;
-};
 Packed pack(const WeightsDesc& w) {
-  std::size_t bytes = 0;
-  EXPECT_TRUE(Weights::packed_size(w, &bytes).ok());
-  Packed p;
-  p.blob = Guarded(bytes, Weights::alignment);
-  const Status s = Weights::pack(w, p.blob.data(), bytes, &p.view);
-  EXPECT_TRUE(s.ok()) << s.reason;
+  Packed p = packed(w);
+  EXPECT_TRUE(p.status.ok()) << p.status.reason;
   return p;
 }
 
@@ -164,9 +157,9 @@ TEST(QuantizeWeights, MinMaxIsTheFormula) {
               if (type == Type::u4) integers.zero_point = column_zero.data(), integers.zero_point_per = Per::column;
             }
             const Packed a = pack(floats), b = pack(integers);
-            ASSERT_EQ(a.view.bytes(), b.view.bytes());
+            ASSERT_EQ(a.weights.bytes(), b.weights.bytes());
             // Headers may differ in the bound of the sums; what follows them may not.
-            EXPECT_EQ(std::memcmp(a.blob.data() + 128, b.blob.data() + 128, a.view.bytes() - 128), 0)
+            EXPECT_EQ(std::memcmp(a.blob.data() + 128, b.blob.data() + 128, a.weights.bytes() - 128), 0)
                 << name(data_type) << " to " << name(type) << " " << name(scale_type) << " group " << group;
           }
 }
@@ -184,7 +177,7 @@ TEST(QuantizeWeights, SearchFindsTheLeastError) {
     w.data_type = Type::f32;
     w.groups.size = size;
     w.range = Range::mse;
-    const std::vector<float> real = real_values(pack(w).view);
+    const std::vector<float> real = real_values(pack(w).weights);
     int better = 0;
     for (std::int64_t at = 0; at < k * n; at += size) {
       const float lo = std::min(0.0f, *std::min_element(&x[at], &x[at] + size)),
@@ -222,7 +215,7 @@ TEST(QuantizeWeights, SearchIsTheSameAtAnySize) {
     w.data_type = Type::f32;
     w.groups.size = 64;
     w.range = range;
-    std::vector<float> real = real_values(pack(w).view);
+    std::vector<float> real = real_values(pack(w).weights);
     for (float& value : real) value = std::ldexp(value, -exponent);
     return real;
   };
@@ -254,7 +247,7 @@ TEST(QuantizeWeights, SignalToNoise) {
         w.groups.size = size;
         w.groups.scale_type = Type::f16;
         w.range = range;
-        const std::vector<float> real = real_values(pack(w).view);
+        const std::vector<float> real = real_values(pack(w).weights);
         double signal = 0, noise = 0;
         for (std::size_t i = 0; i < x.size(); ++i) {
           signal += std::pow(static_cast<double>(x[i]), 2);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "narrow/narrow.h"
+#include "tests/packed.h"
 #include "tests/raw_data.h"
 
 namespace narrow::test {
@@ -82,14 +83,14 @@ TEST_P(WeightsStreams, EqualOnePack) {
     whole.n = n;
     whole.cap = GetParam();
     kind.from(whole, 0);
-    std::size_t size = 0;
-    ASSERT_TRUE(Weights::packed_size(whole, &size).ok());
-    Guarded once(size, Weights::alignment), streamed(size, Weights::alignment);
-    Weights a, b;
-    ASSERT_TRUE(Weights::pack(whole, once.data(), size, &a).ok());
+    const Packed once = packed(whole);
+    ASSERT_TRUE(once.status.ok()) << once.status.reason;
+    const std::size_t size = once.blob.size();
+    Guarded streamed(size, Weights::alignment);
+    Weights weights;
     WeightsStream stream;
     ASSERT_TRUE(WeightsStream::begin(whole, streamed.data(), size, &stream).ok());
-    EXPECT_EQ(stream.finish(&b).code, Code::invalid_argument);
+    EXPECT_EQ(stream.finish(&weights).code, Code::invalid_argument);
     for (const auto& [first, last] : {std::pair<std::int64_t, std::int64_t>{0, 64}, {64, 192}, {192, n}}) {
       WeightsDesc block = whole;
       kind.from(block, first);
@@ -100,9 +101,9 @@ TEST_P(WeightsStreams, EqualOnePack) {
       block.n = last - first;
       ASSERT_TRUE(stream.add(block).ok());
     }
-    ASSERT_TRUE(stream.finish(&b).ok());
-    EXPECT_EQ(a.bytes(), b.bytes());
-    EXPECT_EQ(std::memcmp(once.data(), streamed.data(), size), 0);
+    ASSERT_TRUE(stream.finish(&weights).ok());
+    EXPECT_EQ(weights.bytes(), size);
+    EXPECT_EQ(std::memcmp(once.blob.data(), streamed.data(), size), 0);
     EXPECT_TRUE(streamed.margins_intact());
     Weights opened;
     EXPECT_TRUE(Weights::open(streamed.data(), size, &opened).ok());
@@ -123,12 +124,12 @@ TEST_P(WeightsStreams, NoColumns) {
       d.groups.size = type == Type::s8 ? 0 : group;
       for (std::int64_t n : {0, 64}) {
         d.n = n;
-        std::size_t bytes = 0;
-        ASSERT_TRUE(Weights::packed_size(d, &bytes).ok());
-        Guarded once(bytes, Weights::alignment), streamed(bytes, Weights::alignment);
+        const Packed once = packed(d);
+        ASSERT_TRUE(once.status.ok()) << once.status.reason;
+        EXPECT_TRUE(once.blob.margins_intact());
+        const std::size_t bytes = once.blob.size();
+        Guarded streamed(bytes, Weights::alignment);
         Weights weights;
-        ASSERT_TRUE(Weights::pack(d, once.data(), bytes, &weights).ok());
-        EXPECT_TRUE(once.margins_intact());
         WeightsStream stream;
         ASSERT_TRUE(WeightsStream::begin(d, streamed.data(), bytes, &stream).ok());
         for (std::int64_t columns : {std::int64_t{0}, n, std::int64_t{0}}) {
@@ -138,7 +139,7 @@ TEST_P(WeightsStreams, NoColumns) {
         }
         ASSERT_TRUE(stream.finish(&weights).ok());
         EXPECT_TRUE(streamed.margins_intact());
-        EXPECT_EQ(std::memcmp(once.data(), streamed.data(), bytes), 0);
+        EXPECT_EQ(std::memcmp(once.blob.data(), streamed.data(), bytes), 0);
         const Status s = Weights::open(streamed.data(), bytes, &weights);
         EXPECT_TRUE(s.ok()) << s.reason;
       }
@@ -156,11 +157,7 @@ TEST(LayoutArguments, AreChecked) {
     d.data = data.data();
     d.groups = {32, scales.data()};
     change(d);
-    std::size_t bytes = 0;
-    if (Status s = Weights::packed_size(d, &bytes); !s.ok()) return s.code;
-    Guarded blob(bytes, Weights::alignment);
-    Weights out;
-    return Weights::pack(d, blob.data(), bytes, &out).code;
+    return packed(d).status.code;
   };
   const Code invalid = Code::invalid_argument, unsupported = Code::unsupported;
   EXPECT_EQ(code([](WeightsDesc& d) { d.layout = Layout::gptq; }), Code::ok);

@@ -7,6 +7,7 @@
 
 #include "tests/fuzz/input.h"
 #include "tests/guarded.h"
+#include "tests/packed.h"
 #include "tests/reference.h"
 #include "tests/rng.h"
 
@@ -124,11 +125,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Guarded b_of_file = noise(matrix ? 0 : layout_bytes(w), 1, rng);
   if (!matrix) w.data = b_of_file.data();
 
-  std::size_t bytes = 0;
-  if (const Status s = Weights::packed_size(w, &bytes); !s.ok()) return refused(s), 0;
-  Guarded blob(bytes, Weights::alignment);
-  Weights weights;
-  if (const Status s = Weights::pack(w, blob.data(), bytes, &weights); !s.ok()) return refused(s), 0;
+  const Packed p = packed(w);
+  if (!p.status.ok()) return refused(p.status), 0;
 
   GemmDesc d;
   d.cap = w.cap;
@@ -162,7 +160,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   d.shift = shift.as<std::int32_t>();
 
   Gemm plan;
-  if (const Status s = Gemm::plan(d, weights, &plan); !s.ok()) return refused(s), 0;
+  if (const Status s = Gemm::plan(d, p.weights, &plan); !s.ok()) return refused(s), 0;
 
   GemmArgs args;
   args.m = m;

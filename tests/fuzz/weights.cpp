@@ -12,6 +12,7 @@
 
 #include "src/hash.h"
 #include "tests/guarded.h"
+#include "tests/packed.h"
 
 namespace {
 
@@ -39,12 +40,9 @@ std::vector<unsigned char> packed_blob(Kind kind) {
     desc.groups.zero_point_type = Type::u8;
   }
   if (kind == Kind::permuted_groups) desc.permutation = permutation;
-  std::size_t bytes = 0;
-  Weights weights;
-  if (!Weights::packed_size(desc, &bytes).ok()) std::abort();
-  test::Guarded buffer(bytes, Weights::alignment);
-  if (!Weights::pack(desc, buffer.data(), bytes, &weights).ok()) std::abort();
-  return {buffer.data(), buffer.data() + bytes};
+  const test::Packed p = test::packed(desc);
+  if (!p.status.ok()) std::abort();
+  return {p.blob.data(), p.blob.data() + p.blob.size()};
 }
 
 void use(const Weights& weights) {
