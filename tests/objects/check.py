@@ -9,8 +9,8 @@
 2. Instructions. No object uses an instruction beyond its tier; the portable sources use the baseline's alone.
 3. Sums in registers. The inner loops of the int8 tiles of the x86 tiers keep their sums off the stack: a compiler that spills
    them costs half of the speed, and no result shows it.
-4. Good guest. Nothing in the library refers to abort, exit, thread creation or exceptions; a shared library exports
-   narrow's functions and nothing else.
+4. Good guest. Nothing in the library refers to abort, exit, thread creation or exceptions; nothing allocates memory but the
+   overload of Gemm::run that says so; a shared library exports narrow's functions and nothing else.
 """
 import argparse
 import pathlib
@@ -21,6 +21,11 @@ import sys
 VEX = "VEX (AVX)"
 EVEX = "EVEX (AVX-512)"
 DOT_X86 = re.compile(r"vpdp\w*")
+# What x86 processors have beyond AVX-512 F, CD, BW, DQ, VL and VNNI: VPOPCNTDQ and BITALG, VBMI and VBMI2, IFMA, BF16, FP16,
+# vectors of GFNI, AES and carry-less products, and what only Xeon Phi or Tiger Lake had.
+EXTENSIONS_X86 = re.compile(r"vpopcnt\w+|vpshufbitqmb|vperm([it]2)?b|vpmultishiftqb|vp(compress|expand)[bw]|vpsh[lr]dv?[wdq]|"
+                            r"vpmadd52[lh]uq|vdpbf16ps|vcvtne\w*bf16|v\w+[ps]hx?|vcvt[ps]h2\w+|vmovw|vgf2p8\w+|vaes\w+|"
+                            r"vpclmul\w+|vexp2\w+|vr(cp|sqrt)28\w+|v4f\w+|vp4dp\w+|vp2intersect[dq]")
 NEON_DOT = re.compile(r"[su]dot")
 NEON_MATRIX = re.compile(r"(us|su|s|u)mmla|usdot|sudot")
 SVE = re.compile(r"whilel\w+|ptrue|cnt[bhwd]|rdvl")
@@ -29,22 +34,24 @@ SVE = re.compile(r"whilel\w+|ptrue|cnt[bhwd]|rdvl")
 FORBIDDEN = {
     "core": [VEX, EVEX, NEON_DOT, NEON_MATRIX, SVE],
     "generic": [VEX, EVEX, NEON_DOT, NEON_MATRIX, SVE],
-    "avx2": [EVEX, DOT_X86],
-    "avxvnni": [EVEX],
-    "avx512": [DOT_X86],
-    "avx512vnni": [re.compile(r"vpopcnt\w*|vpshufbitqmb|vdpbf16ps|vcvtne\w*bf16|v\w+ph")],
+    "avx2": [EVEX, DOT_X86, EXTENSIONS_X86],
+    "avxvnni": [EVEX, EXTENSIONS_X86],
+    "avx512": [DOT_X86, EXTENSIONS_X86],
+    "avx512vnni": [EXTENSIONS_X86],
     "neon": [NEON_DOT, NEON_MATRIX, SVE],
     "neon_dotprod": [NEON_MATRIX, SVE],
     "neon_i8mm": [SVE],
 }
 # Rows that need more than their tier, and that the registry passes over where the processor lacks it: (object, instruction).
 BEYOND_THE_TIER = {("avx512vnni", "binary.cpp.o"): re.compile(r"vpopcntd")}
-# F16C's two conversions match v\w+ph, and every x86 tier may use them.
+# F16C's two conversions look like FP16's, and every x86 tier may use them.
 F16C = {"vcvtps2ph", "vcvtph2ps"}
 
 UNWANTED = re.compile(r"abort|_?exit|_Exit|quick_exit|pthread_create|__cxa_throw|_ZSt9terminatev|__assert_fail|"
                       r"printf|puts|putchar")
-THROWING_NEW = re.compile(r"_Zn[wa]m(St11align_val_t)?")
+ALLOCATION = re.compile(r"[mc]alloc|realloc|\w*aligned?_alloc|posix_memalign|p?valloc|strn?dup|mmap(64)?|s?brk|_Zn[wa]\w+")
+# Gemm::run(const GemmArgs&, const Parallel&), "allocating the scratch memory for the duration of the call".
+MAY_ALLOCATE = "_ZNK6narrow4Gemm3runERKNS_8GemmArgsERKNS_8ParallelE"
 
 LEGACY_PREFIXES = {"26", "2e", "36", "3e", "64", "65", "67"}
 DISASSEMBLY = re.compile(r"^\s*[0-9a-f]+:\t([0-9a-f ]+?)\s*\t(\S+)")
@@ -160,6 +167,27 @@ def spill_problems(checks, tier, path):
     return problems if tiles else {"no tile found"}
 
 
+def allocating_functions(checks, path):
+    """Functions of an object, as the linker knows them, that refer to something that allocates memory."""
+    function = ""
+    for line in checks.tool("objdump", "-d", "-r", "-w", path).splitlines():
+        if match := re.match(r"[0-9a-f]+ <([^>]+)>:$", line):
+            function = match.group(1).split(".")[0]  # with what the compiler split off as cold
+        elif match := re.search(r"\sR_\w+\s+(\w+)", line):
+            if ALLOCATION.fullmatch(match.group(1)):
+                yield function
+
+
+def allocation_problems(checks, undefined):
+    """`undefined` holds what each object refers to: (symbol, path)."""
+    problems = set()
+    for name, path in undefined:
+        if ALLOCATION.fullmatch(name):
+            functions = set(allocating_functions(checks, path)) or {"no function"}
+            problems |= {f"{function} in {path.name} refers to {name}" for function in functions - {MAY_ALLOCATE}}
+    return problems
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
@@ -189,12 +217,10 @@ def main():
             if name in DOTS and path.name == "int8.cpp.o":
                 checks.report(f"{name}: int8 sums in registers", spill_problems(checks, name, path))
 
-    undefined = {(name, path.name) for path in everything for kind, name in checks.symbols("--undefined-only", path)}
+    undefined = {(name, path) for path in everything for kind, name in checks.symbols("--undefined-only", path)}
     checks.report("library: never ends the process, throws or starts a thread",
-                  {f"{name} in {path}" for name, path in undefined if UNWANTED.fullmatch(name)})
-    for name, path in sorted(undefined):
-        if THROWING_NEW.fullmatch(name):
-            print(f"note    {path} allocates with the operator new that throws ({name})")
+                  {f"{name} in {path.name}" for name, path in undefined if UNWANTED.fullmatch(name)})
+    checks.report("library: allocates where it says so alone", allocation_problems(checks, undefined))
 
     if options.shared:
         exported = {name for kind, name in checks.symbols("-D", "--defined-only", options.shared) if kind.isupper()}
