@@ -36,11 +36,15 @@ const ConvCase grouped[] = {
 
 constexpr Padding paddings[] = {Padding::minus_one, Padding::plus_one, Padding::zero};
 
-TEST_P(Convolution, EqualsTheDefinition) {
+void check_all(Tier tier, Edge edge) {
   for (const ConvCase& c : cases)
     for (Padding padding : paddings)
-      for (Type type : {Type::s32, Type::f32, Type::b1}) ASSERT_EQ(ConvProblem(c, {padding, type}).check(GetParam()), "");
+      for (Type type : {Type::s32, Type::f32, Type::b1})
+        ASSERT_EQ(ConvProblem(c, {.padding = padding, .c = type, .edge = edge}).check(tier), "");
 }
+
+TEST_P(Convolution, EqualsTheDefinition) { ASSERT_NO_FATAL_FAILURE(check_all(GetParam(), Edge::back)); }
+TEST_P(Convolution, BehindGuardPages) { ASSERT_NO_FATAL_FAILURE(check_all(GetParam(), Edge::front)); }
 
 TEST_P(Convolution, Groups) {
   for (const ConvCase& c : grouped) {

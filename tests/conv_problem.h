@@ -10,9 +10,11 @@
 
 #include "narrow/conv.h"
 #include "tests/guarded.h"
+#include "tests/operands.h"
 #include "tests/packed.h"
 #include "tests/reference.h"
 #include "tests/rng.h"
+#include "tests/typed_values.h"
 
 namespace narrow::test {
 
@@ -35,17 +37,23 @@ inline std::ostream& operator<<(std::ostream& out, const ConvCase& c) {
 struct ConvOptions {
   Padding padding;
   Type c;
-  Type a = Type::b1;        ///< f32, u8 and s8: become bits, by a threshold for each channel
+  Type a = Type::b1;        ///< floats, u8 and s8: become bits, by a threshold for each channel
   Type operand = Type::b1;  ///< s8: A is u8 or s8
   PoolWindow pool = {};
+  bool accumulate = false;
+  Bias bias = Bias::f32;  ///< What follows is left out where the output does not take it.
+  bool row_scales = true;
+  Type residual = Type::f32;
+  Activation activation = Activation::relu;
+  Requantize requantize = Requantize::float_multiplier;
+  Edge edge = Edge::back;  ///< of all arrays
 };
 
 /// Everything is drawn from the case's number.
 class ConvProblem {
  public:
-  ConvProblem(const ConvCase& c, const ConvOptions& options) : case_(c) {
+  ConvProblem(const ConvCase& c, const ConvOptions& options) : case_(c), edge_(options.edge) {
     Rng rng(static_cast<std::uint64_t>(c.h * 100 + c.c * 7 + c.n));
-    edge_ = (c.n + c.w + static_cast<int>(options.c)) % 3 == 0 ? Edge::front : Edge::back;
     const std::int64_t of_group = c.c / c.groups, tap = bit_row_bytes(of_group), taps = c.kernel_h * c.kernel_w;
     a_stride_ = elements_of(options.a, c.c) + c.gap;
     GemmDesc& g = desc_.gemm;
@@ -65,7 +73,7 @@ class ConvProblem {
              c.stride_h, c.stride_w, c.dilation_h, c.dilation_w,    c.top,
              c.left,     c.bottom,   c.right,      options.padding, tap_sums_.as<std::int32_t>(),
              p,          c.groups,   gemm};
-    draw_output(rng, options.c, c.images * conv_h_ * conv_w_);
+    draw_output(rng, options);
   }
 
   /// What is wrong, or nothing.
@@ -82,7 +90,9 @@ class ConvProblem {
     Conv conv;
     if (Status s = Conv::plan(desc_, weights_, &conv); !s.ok()) return s;
     Guarded scratch(conv.scratch_size(case_.images, parallel.threads), 1, edge_);
-    c_ = Guarded(expected().size(), std::max<std::size_t>(1, size_of(desc_.gemm.c)), edge_);
+    expected();
+    c_ = Guarded(initial_c_.size(), std::max<std::size_t>(1, size_of(desc_.gemm.c)), edge_);
+    if (c_.size() != 0) std::memcpy(c_.data(), initial_c_.data(), c_.size());
     ConvArgs args = this->args();
     args.c = c_.data();
     if (Status s = conv.run(args, scratch.data(), scratch.size(), parallel); !s.ok()) return s;
@@ -134,17 +144,9 @@ class ConvProblem {
       a_ = bits(rng, pixels, c, a_stride_);
       return;
     }
-    const auto element = static_cast<std::int64_t>(size_of(g.a));
-    std::vector<unsigned char> a(matrix_elements(pixels, c * element, a_stride_ * element));
-    for (auto& x : a) x = static_cast<unsigned char>(rng.next());
-    if (g.a == Type::f32)
-      for (std::size_t i = 0; i < a.size(); i += sizeof(float)) {
-        const auto x = static_cast<float>(rng.real(-1, 1));
-        std::memcpy(a.data() + i, &x, sizeof x);
-      }
-    a_ = guarded_copy(a.data(), a.size(), edge_);
+    a_ = guarded_values(rng, g.a, static_cast<std::int64_t>(matrix_elements(pixels, c, a_stride_)), 1, edge_);
     if (weights_desc_.operand == Type::b1) {
-      const double most = g.a == Type::f32 ? 0.5 : 64;
+      const double most = is_float(g.a) ? 0.5 : 64;
       a_threshold_ = guarded_array<float>(
           c, [&] { return static_cast<float>(rng.real(-most, most)); }, edge_);
       g.a_threshold = a_threshold_.as<float>();
@@ -161,39 +163,66 @@ class ConvProblem {
     if (weights_desc_.operand != Type::b1) return static_cast<std::int32_t>(x) - g.a_zero_point;
     return x >= g.a_threshold[channel] ? 1 : -1;
   }
-  void draw_output(Rng& rng, Type type, std::int64_t pixels) {
-    const ConvCase& c = case_;
-    const auto reals = [&](std::int64_t count, double lo, double hi) {
-      return guarded_array<float>(
-          count, [&] { return static_cast<float>(rng.real(lo, hi)); }, edge_);
-    };
-    scale_ = reals(c.n, 0.5, 2);
-    bias_ = reals(c.n, -9, 9);
-    threshold_ = guarded_array<std::int32_t>(
-        c.n, [&] { return static_cast<std::int32_t>(rng.between(-9, 9)); }, edge_);
-    at_most_ = guarded_array<std::uint8_t>(
-        c.n, [&] { return static_cast<std::uint8_t>(rng.one_in(2)); }, edge_);
-    row_scale_ = reals(pixels, 0.5, 2);
-    residual_stride_ = c.n + c.gap;
-    residual_ = reals(static_cast<std::int64_t>(matrix_elements(pixels, c.n, residual_stride_)), -9, 9);
+  template <class T>
+  Guarded draw(std::int64_t count, Rng& rng, double lo, double hi) const {
+    return guarded_array<T>(
+        count, [&] { return static_cast<T>(rng.real(lo, hi)); }, edge_);
+  }
+  void draw_output(Rng& rng, const ConvOptions& o) {
+    const std::int64_t n = case_.n, pixels = case_.images * conv_h_ * conv_w_;
+    const bool bits = o.c == Type::b1, raw = bits || o.c == Type::s32, fixed = o.requantize == Requantize::fixed_point;
     GemmDesc& g = desc_.gemm;
-    g.c = type;
-    g.c_scale = 1.5f;
-    if (type == Type::b1) {
-      g.threshold = threshold_.as<std::int32_t>(), g.at_most = at_most_.as<std::uint8_t>();
-    } else if (type != Type::s32) {
-      g.bias_f32 = bias_.as<float>(), g.a_scale_per = Per::row, g.activation = Activation::relu, g.residual = Type::f32;
-    }
+    g.c = o.c;
+    g.accumulate = o.accumulate;
+    scale_ = draw<float>(n, rng, 0.5, 2);
     weights_desc_.scale = scale_.as<float>();
     weights_desc_.scale_per = Per::column;
-    c_stride_ = elements_of(type, c.n) + 1;
+    row_scale_ = draw<float>(pixels, rng, 0.5, 2);
+    if (bits) draw_thresholds(rng);
+    draw_bias(rng, o.bias == Bias::f32 && (raw || fixed) ? Bias::none : o.bias);
+    c_stride_ = elements_of(o.c, n) + 1;
+    initial_c_ = guarded_values(rng, o.c, c_elements(case_.images * out_h_ * out_w_), 99);
+    if (raw) return;
+    g.c_scale = o.operand == Type::s8 ? 20.0f : 1.5f;
+    g.c_zero_point = o.c == Type::u8 ? 100 : 0;
+    g.activation = o.activation, g.lo = -5, g.hi = 70, g.slope = 0.125f;
+    g.requantize = o.requantize;
+    if (fixed) return draw_multipliers(rng);
+    if (o.row_scales) g.a_scale_per = Per::row;
+    g.residual = o.residual, g.residual_scale = 0.25f, g.residual_zero_point = 3;
+    residual_stride_ = n + case_.gap;
+    residual_ =
+        guarded_values(rng, o.residual, static_cast<std::int64_t>(matrix_elements(pixels, n, residual_stride_)), 9, edge_);
+  }
+  void draw_thresholds(Rng& rng) {
+    threshold_ = draw<std::int32_t>(case_.n, rng, -9, 9);
+    at_most_ = guarded_array<std::uint8_t>(
+        case_.n, [&] { return static_cast<std::uint8_t>(rng.one_in(2)); }, edge_);
+    desc_.gemm.threshold = threshold_.as<std::int32_t>(), desc_.gemm.at_most = at_most_.as<std::uint8_t>();
+  }
+  void draw_bias(Rng& rng, Bias kind) {
+    if (kind == Bias::s32) {
+      bias_ = draw<std::int32_t>(case_.n, rng, -30, 30);
+      desc_.gemm.bias_s32 = bias_.as<std::int32_t>();
+    } else if (kind == Bias::f32) {
+      bias_ = draw<float>(case_.n, rng, -9, 9);
+      desc_.gemm.bias_f32 = bias_.as<float>();
+    }
+  }
+  void draw_multipliers(Rng& rng) {
+    multiplier_ = draw<std::int32_t>(case_.n, rng, 0x1p30, 0x1p31);
+    shift_ = draw<std::int32_t>(case_.n, rng, 30, 36);
+    desc_.gemm.multiplier = multiplier_.as<std::int32_t>(), desc_.gemm.shift = shift_.as<std::int32_t>();
+    desc_.gemm.multiplier_per = Per::column;
+  }
+  /// Of C with so many pixels.
+  std::int64_t c_elements(std::int64_t pixels) const {
+    return static_cast<std::int64_t>(matrix_elements(pixels, elements_of(desc_.gemm.c, case_.n), c_stride_));
   }
   Guarded bits(Rng& rng, std::int64_t rows, std::int64_t k, std::int64_t stride) const {
     std::vector<unsigned char> bytes(matrix_elements(rows, bit_row_bytes(k), stride));
     for (auto& b : bytes) b = static_cast<unsigned char>(rng.next());
-    for (std::int64_t i = 0; i < rows; ++i)
-      for (std::int64_t p = k; p < 8 * bit_row_bytes(k); ++p)
-        bytes[i * stride + p / 8] &= static_cast<unsigned char>(~(1u << (p % 8)));
+    clear_padding(bytes.data(), rows, stride, k);
     return guarded_copy(bytes.data(), bytes.size(), edge_);
   }
 
@@ -223,8 +252,11 @@ class ConvProblem {
       for (std::int64_t p = 0; p < case_.c; ++p) values_.push_back(value(i, p));
     const std::int64_t pixels = case_.images * conv_h_ * conv_w_;
     const auto element = static_cast<std::int64_t>(size_of(desc_.gemm.c));
-    expected_.assign(matrix_elements(pixels, elements_of(desc_.gemm.c, case_.n) * element, c_stride_ * element),
-                     Guarded::pattern);
+    const auto bytes = static_cast<std::size_t>(c_elements(pixels) * element);
+    if (desc_.pool.h)
+      expected_.resize(bytes);
+    else
+      expected_.assign(initial_c_.data(), initial_c_.data() + bytes);
     std::vector<std::int32_t> sums(static_cast<std::size_t>(case_.n));
     // What becomes of sums is the product's matter: of one without k, to which these are the bias.
     GemmDesc d = desc_.gemm;
@@ -233,12 +265,13 @@ class ConvProblem {
     w.type = Type::b1, w.k = 0, w.n = case_.n;
     for (std::int64_t i = 0; i < pixels; ++i) {
       for (std::int64_t j = 0; j < case_.n; ++j)
-        sums[static_cast<std::size_t>(j)] = sum(i / (conv_h_ * conv_w_), i / conv_w_ % conv_h_, i % conv_w_, j);
+        sums[static_cast<std::size_t>(j)] = sum(i / (conv_h_ * conv_w_), i / conv_w_ % conv_h_, i % conv_w_, j) +
+                                            (desc_.gemm.bias_s32 != nullptr ? desc_.gemm.bias_s32[j] : 0);
       GemmArgs row;
       row.m = 1;
       row.c = expected_.data() + i * c_stride_ * element;
       row.a_scale = row_scale_.as<float>() + i;
-      row.residual = residual_.as<float>() + i * residual_stride_;
+      row.residual = residual_.data() + i * residual_stride_ * static_cast<std::int64_t>(size_of(desc_.gemm.residual));
       reference_gemm(d, w, row);
     }
     if (desc_.pool.h) pool();
@@ -249,7 +282,7 @@ class ConvProblem {
     const PoolWindow& p = desc_.pool;
     const std::vector<unsigned char> all = expected_;
     const std::int64_t row = bit_row_bytes(case_.n), pixels = case_.images * out_h_ * out_w_;
-    expected_.assign(matrix_elements(pixels, row, c_stride_), Guarded::pattern);
+    expected_.assign(initial_c_.data(), initial_c_.data() + initial_c_.size());
     for (std::int64_t i = 0; i < pixels; ++i)
       for (std::int64_t byte = 0; byte < row; ++byte) {
         const std::int64_t image = i / (out_h_ * out_w_), top = i / out_w_ % out_h_ * p.stride_h - p.pad_top;
@@ -264,13 +297,14 @@ class ConvProblem {
   }
 
   ConvCase case_;
+  Edge edge_;
   ConvDesc desc_;
   ConvFilters filters_;
   WeightsDesc weights_desc_;
   Packed packed_;
   Weights weights_;
-  Edge edge_ = Edge::back;
-  Guarded a_, b_, c_, a_threshold_, row_scale_, scale_, bias_, tap_sums_, residual_, threshold_, at_most_;
+  Guarded a_, b_, c_, initial_c_, a_threshold_, row_scale_, scale_, bias_, tap_sums_, residual_, threshold_, at_most_;
+  Guarded multiplier_, shift_;
   std::vector<std::int32_t> values_;  ///< of A, [pixel][channel]
   std::vector<unsigned char> expected_;
   std::int64_t a_stride_ = 0, c_stride_ = 0, residual_stride_ = 0, conv_h_ = 0, conv_w_ = 0, out_h_ = 0, out_w_ = 0;

@@ -90,12 +90,12 @@ double Operands::magnitude() const {
   return a * b * std::sqrt(static_cast<double>(case_.k + 1));
 }
 
-void Operands::clear_padding(Guarded& bits, std::int64_t rows, std::int64_t stride) {
+Guarded Operands::draw_bits(std::int64_t rows, std::int64_t stride, Fill fill) {
+  Guarded bits = draw_elements(Type::b1, matrix_elements(rows, bit_row_bytes(case_.k), stride), fill);
   bits.make_writable();
-  for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t p = case_.k; p < 8 * bit_row_bytes(case_.k); ++p)
-      bits.data()[i * stride + p / 8] &= static_cast<unsigned char>(~(1u << (p % 8)));
+  clear_padding(bits.data(), rows, stride, case_.k);
   bits.make_read_only();
+  return bits;
 }
 
 std::int32_t Operands::draw_zero_point(Type type) {
@@ -116,10 +116,11 @@ void Operands::draw_weights() {
     const std::int64_t bytes = (cols + 1) / 2 + case_.pad;
     weights_.stride = case_.pad != 0 ? 2 * bytes : 0;
     b_ = draw_elements(Type::u8, matrix_elements(rows, (cols + 1) / 2, bytes), case_.b_fill);
+  } else if (case_.b == Type::b1) {
+    b_ = draw_bits(rows, cols + case_.pad, case_.b_fill);
   } else {
     b_ = draw_elements(case_.b, matrix_elements(rows, cols, cols + case_.pad), case_.b_fill);
   }
-  if (case_.b == Type::b1) clear_padding(b_, rows, cols + case_.pad);
   weights_.data = b_.data();
   if (case_.group != 0) return draw_groups();
   weights_.scale_per = per(case_.b_scale, Per::column);
@@ -166,9 +167,10 @@ void Operands::draw_a() {
   a_stride_ = is_4bit(case_.a) ? (k + 1) / 2 * 2 + 2 * case_.pad : k + case_.pad;
   if (is_4bit(case_.a))
     a_ = draw_elements(Type::u8, matrix_elements(case_.m, (k + 1) / 2, a_stride_ / 2), case_.a_fill);
+  else if (case_.a == Type::b1)
+    a_ = draw_bits(case_.m, a_stride_, case_.a_fill);
   else
     a_ = draw_elements(case_.a, matrix_elements(case_.m, k, a_stride_), case_.a_fill);
-  if (case_.a == Type::b1) clear_padding(a_, case_.m, a_stride_);
   desc_.a = case_.a;
   desc_.dynamic = case_.dynamic;
   const auto rows = static_cast<std::size_t>(case_.m);

@@ -101,8 +101,8 @@ class Operands {
   Guarded draw_elements(Type type, std::size_t count, Fill fill);
   /// About the size of y, so that outputs neither vanish nor all saturate.
   double magnitude() const;
-  /// Rows of bits end with zeros.
-  void clear_padding(Guarded& bits, std::int64_t rows, std::int64_t stride);
+  /// Rows of k bits.
+  Guarded draw_bits(std::int64_t rows, std::int64_t stride, Fill fill);
   std::int32_t draw_zero_point(Type type);
   void draw_weights();
   void draw_groups();

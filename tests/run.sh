@@ -113,7 +113,7 @@ stage_x86_tiers() {
   check "AVX2 without XSAVE picks generic" picks generic "${haswell[0]}" -cpu "${haswell[2]},-xsave" $program
   run_gtest 1 "${haswell[@]}" $tests --gtest_filter="Arguments.*:Isa.*:*Overflow*:*Blobs.*:*Quantize.*:*Tiles.*\
 :*Products.EveryRowCount*:*Products.EveryColumnCount*:*Products.ExtremeValues*:*Products.DispatchUnderACap*:*Products.FewRows*\
-:*Binary.EveryColumnCount*:*Binary.ExtremeCounts*:*Binary.DispatchUnderACap*:*BinaryWeights.*:*Convolution.EqualsTheDefinition*\
+:*Binary.EveryColumnCount*:*Binary.ExtremeCounts*:*Binary.DispatchUnderACap*:*BinaryWeights.*:*Convolution.BehindGuardPages*\
 :*Int4.Shapes*:*Groups.Shapes*:*Layouts.*:*WeightsStreams.*"
   run_gtest 1 "${nehalem[@]}" $tests --gtest_filter='-OneDnn*:Emulated*'
 }

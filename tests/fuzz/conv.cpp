@@ -18,13 +18,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   c.dilation_h = 1 + in.below(3), c.dilation_w = 1 + in.below(3);
   if (in.flag()) c.top = in.below(4), c.left = in.below(4), c.bottom = in.below(4), c.right = in.below(4);
   c.gap = in.flag() ? 0 : in.below(9);
-  const Type types[] = {Type::b1, Type::f32, Type::u8, Type::s8};
+  const Type types[] = {Type::b1, Type::b1, Type::f32, Type::bf16, Type::f16, Type::u8, Type::s8};
   ConvOptions options{.padding = static_cast<Padding>(in.below(3)), .c = static_cast<Type>(in.below(12))};
-  options.a = types[in.below(4)];
+  options.a = types[in.below(7)];
   options.operand = in.flag() ? Type::b1 : Type::s8;
   if (in.flag())
     options.pool = {1 + in.below(3), 1 + in.below(3), 1 + in.below(3), 1 + in.below(3),
                     in.below(2),     in.below(2),     in.below(2),     in.below(2)};
+
+  options.accumulate = in.below(4) == 0;
+  options.bias = static_cast<Bias>(in.below(3));
+  options.row_scales = in.flag();
+  options.residual = in.flag() ? Type::none : static_cast<Type>(in.below(8));
+  options.activation = static_cast<Activation>(in.below(7));
+  options.requantize = static_cast<Requantize>(in.below(4) == 0);
+  options.edge = in.flag() ? Edge::front : Edge::back;
 
   ConvProblem problem(c, options);
   // What the definition does not ask about: any values.
