@@ -12,6 +12,7 @@
 #include "tests/parallels.h"
 #include "tests/rng.h"
 #include "tests/tiers.h"
+#include "tests/typed_values.h"
 
 namespace narrow::test {
 namespace {
@@ -21,13 +22,21 @@ NARROW_FOR_EACH_TIER(Grouped);
 
 enum class Kind { int8, int8_with_zero_points, columns_of_4_bits, groups_of_4_bits, act_order };
 
+/// What goes in and out.
+struct Ends {
+  Type a, c;
+  Type residual = Type::none;
+  bool accumulate = false;
+
+  bool row_scales() const { return a == Type::s8 && c != Type::s32; }
+};
+
 struct Experts {
   static constexpr int count = 6;
   static constexpr std::int64_t k = 640, n = 170;  // large enough for several threads
-  Type a, c;
   std::vector<Gemm> plans{count};
 
-  Experts(Kind kind, Type a_type, Type c_type, Tier cap) : a(a_type), c(c_type) {
+  Experts(Kind kind, const Ends& ends, Tier cap) {
     Rng rng(11);
     data_.resize(count * k * n);
     for (std::uint8_t& x : data_) x = static_cast<std::uint8_t>(rng.next());
@@ -54,10 +63,14 @@ struct Experts {
       weights_[e] = packed(w);
       EXPECT_TRUE(weights_[e].status.ok()) << weights_[e].status.reason;
       GemmDesc d;
-      d.a = a;
-      d.c = c;
-      if (c != Type::s32) d.bias_f32 = &bias_[static_cast<std::size_t>(e * n)];
-      if (a == Type::s8 && c != Type::s32) d.a_scale_per = Per::row;
+      d.a = ends.a;
+      d.c = ends.c;
+      d.residual = ends.residual;
+      d.residual_scale = 0.25f;
+      d.accumulate = ends.accumulate;
+      d.c_scale = 3.0f;
+      if (ends.c != Type::s32) d.bias_f32 = &bias_[static_cast<std::size_t>(e * n)];
+      if (ends.row_scales()) d.a_scale_per = Per::row;
       d.cap = cap;
       EXPECT_TRUE(Gemm::plan(d, weights_[e].weights, &plans[static_cast<std::size_t>(e)]).ok());
     }
@@ -70,59 +83,114 @@ struct Experts {
   Packed weights_[count];
 };
 
+constexpr std::int64_t rows = 40;
+
+/// Rows for all experts, and where they begin.
+class Rows {
+ public:
+  explicit Rows(const Ends& ends) : ends_(ends) {
+    Rng rng(3);
+    const auto reals = [&](std::int64_t count, double lo, double hi) {
+      return guarded_array<float>(count, [&] { return static_cast<float>(rng.real(lo, hi)); });
+    };
+    a_ = reals(rows * Experts::k, -2, 2);  // as s8, any bytes will do
+    a_scale_ = reals(rows, 0.01, 0.1);
+    residual_ = guarded_values(rng, ends.residual, rows * (Experts::n + 3), 50);
+  }
+
+  /// Those from `first` on, into a C of all rows.
+  GemmArgs args(std::int64_t first, std::int64_t count, std::vector<char>& c) const {
+    const auto row = [&](Type type, std::int64_t stride) { return first * stride * static_cast<std::int64_t>(size_of(type)); };
+    GemmArgs g;
+    g.m = count;
+    g.a_stride = Experts::k, g.c_stride = Experts::n + 1, g.residual_stride = Experts::n + 3;
+    g.a = a_.data() + row(ends_.a, g.a_stride);
+    g.c = c.data() + row(ends_.c, g.c_stride);
+    if (ends_.residual != Type::none) g.residual = residual_.data() + row(ends_.residual, g.residual_stride);
+    if (ends_.row_scales()) g.a_scale = a_scale_.as<float>() + first;
+    return g;
+  }
+  /// What C holds before: as 16-bit floats 21 and 2e8, as f32 and s32 some 1e8.
+  std::vector<char> fresh_c() const { return std::vector<char>(rows * (Experts::n + 1) * size_of(ends_.c), 77); }
+
+ private:
+  Ends ends_;
+  Guarded a_, a_scale_, residual_;
+};
+
+constexpr std::int64_t offset_sets[][Experts::count + 1] = {{0, 1, 3, 3, 10, 11, 40},
+                                                            {0, 0, 0, 0, 0, 0, 1},
+                                                            {2, 2, 9, 30, 30, 33, 39},
+                                                            {0, 0, 0, 0, 0, 0, 0},
+                                                            {0, 40, 40, 40, 40, 40, 40}};
+constexpr Kind kinds[] = {Kind::int8, Kind::int8_with_zero_points, Kind::columns_of_4_bits, Kind::groups_of_4_bits,
+                          Kind::act_order};
+
+bool in_groups(Kind kind) { return kind == Kind::groups_of_4_bits || kind == Kind::act_order; }
+
+/// C of a run for each of the plans.
+std::vector<char> one_by_one(const Experts& experts, const Rows& all, const std::int64_t* offsets) {
+  std::vector<char> c = all.fresh_c();
+  for (int e = 0; e < Experts::count; ++e) {
+    const Status s = experts.plans[static_cast<std::size_t>(e)].run(all.args(offsets[e], offsets[e + 1] - offsets[e], c));
+    EXPECT_TRUE(s.ok()) << s.reason;
+  }
+  return c;
+}
+
+void check(const Experts& experts, const Rows& all, const std::int64_t* offsets, const std::vector<char>& expected,
+           const Parallel& parallel) {
+  std::vector<char> c = all.fresh_c();
+  const std::int64_t m = offsets[Experts::count] - offsets[0];
+  Guarded scratch(Gemm::grouped_scratch_size(experts.plans.data(), Experts::count, m, parallel.threads));
+  const Status s = Gemm::run_grouped(experts.plans.data(), Experts::count, offsets, all.args(0, rows, c), scratch.data(),
+                                     scratch.size(), parallel);
+  ASSERT_TRUE(s.ok()) << s.reason;
+  ASSERT_EQ(c, expected);
+  ASSERT_TRUE(scratch.margins_intact());
+}
+
 TEST_P(Grouped, EqualsEachPlanOnAnyThreads) {
-  Rng rng(3);
-  const std::int64_t offset_sets[][Experts::count + 1] = {{0, 1, 3, 3, 10, 11, 40},
-                                                          {0, 0, 0, 0, 0, 0, 1},
-                                                          {2, 2, 9, 30, 30, 33, 39},
-                                                          {0, 0, 0, 0, 0, 0, 0},
-                                                          {0, 40, 40, 40, 40, 40, 40}};
-  for (Kind kind : {Kind::int8, Kind::int8_with_zero_points, Kind::columns_of_4_bits, Kind::groups_of_4_bits, Kind::act_order})
-    for (const auto& [a_type, c_type] : {std::pair{Type::f32, Type::f32}, {Type::s8, Type::bf16}, {Type::s8, Type::s32}}) {
-      const bool in_groups = kind == Kind::groups_of_4_bits || kind == Kind::act_order;
-      if (in_groups && c_type == Type::s32) continue;
-      const Experts experts(kind, a_type, c_type, GetParam());
-      EXPECT_GT(blocking(GemmAccess::product(experts.plans[0]), 40, 8).threads, 1);
-      constexpr std::int64_t rows = 40, k = Experts::k, n = Experts::n;
-      std::vector<float> a(rows * k), a_scale(rows);
-      for (float& x : a) x = static_cast<float>(rng.real(-2, 2));  // as s8, any bytes will do
-      for (float& x : a_scale) x = static_cast<float>(rng.real(0.01, 0.1));
-      GemmArgs all;
-      all.m = rows;
-      all.a = a.data();
-      all.a_stride = k;
-      all.a_scale = a_type == Type::s8 && c_type != Type::s32 ? a_scale.data() : nullptr;
-      all.c_stride = n + 1;
-      const std::size_t element = size_of(c_type), c_bytes = static_cast<std::size_t>(rows * (n + 1)) * element;
+  for (Kind kind : kinds)
+    for (const Ends& ends : {Ends{Type::f32, Type::f32}, {Type::s8, Type::bf16}, {Type::s8, Type::s32}}) {
+      if (in_groups(kind) && ends.c == Type::s32) continue;
+      const Experts experts(kind, ends, GetParam());
+      EXPECT_GT(blocking(GemmAccess::product(experts.plans[0]), rows, 8).threads, 1);
+      const Rows all(ends);
       for (const auto& offsets : offset_sets) {
-        std::vector<char> expected(c_bytes, 77);
-        for (int e = 0; e < Experts::count; ++e) {
-          GemmArgs own = all;
-          own.m = offsets[e + 1] - offsets[e];
-          own.a = reinterpret_cast<const char*>(a.data()) + offsets[e] * k * static_cast<std::int64_t>(size_of(a_type));
-          own.c = expected.data() + static_cast<std::size_t>(offsets[e] * (n + 1)) * element;
-          if (own.a_scale != nullptr) own.a_scale += offsets[e];
-          ASSERT_TRUE(experts.plans[static_cast<std::size_t>(e)].run(own).ok());
-        }
+        const std::vector<char> expected = one_by_one(experts, all, offsets);
         for (int threads : {1, 3, 8})
           for (const Schedule& schedule : schedules) {
-            std::vector<char> c(c_bytes, 77);
-            all.c = c.data();
-            Guarded scratch(Gemm::grouped_scratch_size(experts.plans.data(), Experts::count,
-                                                       offsets[Experts::count] - offsets[0], threads));
-            const Status s = Gemm::run_grouped(experts.plans.data(), Experts::count, offsets, all, scratch.data(),
-                                               scratch.size(), {threads, schedule.for_each, nullptr});
-            ASSERT_TRUE(s.ok()) << s.reason;
-            ASSERT_EQ(c, expected) << schedule.name << " " << threads << " threads, kind " << static_cast<int>(kind);
-            ASSERT_TRUE(scratch.margins_intact());
+            SCOPED_TRACE(testing::Message() << schedule.name << ' ' << threads << " threads, kind " << static_cast<int>(kind));
+            ASSERT_NO_FATAL_FAILURE(check(experts, all, offsets, expected, {threads, schedule.for_each, nullptr}));
           }
       }
     }
 }
 
+/// What rows bring besides A goes with them.
+TEST_P(Grouped, WithResidualsAndAccumulation) {
+  for (Kind kind : kinds)
+    for (const Ends& ends : {Ends{Type::s8, Type::f32, Type::f32, true},
+                             {Type::f32, Type::f16, Type::u8, true},
+                             {Type::s8, Type::bf16, Type::f16},
+                             {Type::f32, Type::s8, Type::bf16},
+                             {Type::s8, Type::u8, Type::s8},
+                             {Type::s8, Type::s32, Type::none, true}}) {
+      if (in_groups(kind) && ends.c == Type::s32) continue;
+      const Experts experts(kind, ends, GetParam());
+      const Rows all(ends);
+      const std::vector<char> expected = one_by_one(experts, all, offset_sets[2]);
+      for (int threads : {1, 3}) {
+        SCOPED_TRACE(testing::Message() << threads << " threads, kind " << static_cast<int>(kind) << ", to " << name(ends.c));
+        ASSERT_NO_FATAL_FAILURE(check(experts, all, offset_sets[2], expected, {threads, schedules[1].for_each, nullptr}));
+      }
+    }
+}
+
 TEST(GroupedArguments, AreChecked) {
-  const Experts experts(Kind::groups_of_4_bits, Type::f32, Type::f32, Tier::generic);
-  const Experts others(Kind::columns_of_4_bits, Type::f32, Type::f32, Tier::generic);
+  const Experts experts(Kind::groups_of_4_bits, {Type::f32, Type::f32}, Tier::generic);
+  const Experts others(Kind::columns_of_4_bits, {Type::f32, Type::f32}, Tier::generic);
   std::vector<float> a(4 * Experts::k), c(4 * Experts::n);
   GemmArgs all;
   all.m = 4;
