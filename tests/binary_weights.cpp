@@ -39,8 +39,9 @@ TEST_P(BinaryWeights, EveryRowCount) {
     const Geometry& g = kernel->geometry;
     const int mr = *std::max_element(g.max_rows, g.max_rows + max_tile_panels);
     for (int panels = 1; panels <= g.max_panels; ++panels)
-      for (std::int64_t k : {1, 64, 167}) {
-        Problem problem(of(2 * mr + 1, panels * g.nr - (k == 167), k, panels % 2 ? Type::u8 : Type::s8));
+      for (std::int64_t k : {1, 64, 67, 167}) {
+        const Type of_4_bits = panels % 2 ? Type::s4 : Type::u4, of_8_bits = panels % 2 ? Type::u8 : Type::s8;
+        Problem problem(of(2 * mr + 1, panels * g.nr - (k == 167), k, k == 67 ? of_4_bits : of_8_bits));
         Gemm plan;
         ASSERT_TRUE(problem.make_plan(*kernel, &plan));
         for (int m = 1; m <= 2 * mr + 1; ++m) ASSERT_TRUE(problem.check(plan, m));
@@ -59,12 +60,13 @@ TEST_P(BinaryWeights, EveryColumnCount) {
 TEST_P(BinaryWeights, EveryK) {
   for (const Kernel* kernel : kernels(GetParam()))
     for (std::int64_t k = 0; k <= 200; ++k)
-      for (Type a : {Type::u8, Type::s8}) ASSERT_TRUE(Problem(of(1 + k % 5, kernel->geometry.nr + 1, k, a)).check(*kernel));
+      for (Type a : {Type::u8, Type::s8, Type::u4, Type::s4})
+        ASSERT_TRUE(Problem(of(1 + k % 5, kernel->geometry.nr + 1, k, a)).check(*kernel));
 }
 
 TEST_P(BinaryWeights, ExtremeValues) {
   for (const Kernel* kernel : kernels(GetParam()))
-    for (Type a : {Type::u8, Type::s8})
+    for (Type a : {Type::u8, Type::s8, Type::u4, Type::s4})
       for (Fill a_fill : {Fill::lowest, Fill::highest, Fill::extremes})
         for (Fill b_fill : {Fill::lowest, Fill::highest, Fill::extremes}) {
           Case c = of(7, 19, 4000, a);
@@ -86,7 +88,7 @@ TEST_P(BinaryWeights, Larger) {
 }
 
 TEST_P(BinaryWeights, Epilogues) {
-  const std::vector<Type> a_types = {Type::u8, Type::s8, Type::f32, Type::bf16, Type::f16};
+  const std::vector<Type> a_types = {Type::u8, Type::s8, Type::u4, Type::s4, Type::f32, Type::bf16, Type::f16};
   const std::vector<Type> c_types = {Type::s32, Type::f32, Type::bf16, Type::f16, Type::s8, Type::u8, Type::b1};
   const auto case_of = [&](const std::vector<int>& row) {
     Case c = of(1, 1, 1, a_types[row[0]]);
@@ -102,7 +104,7 @@ TEST_P(BinaryWeights, Epilogues) {
   Rng rng(4);
   std::uint64_t seed = 0;
   int checked = 0;
-  for (const auto& row : all_pairs({5, 3, 3, 7, 3, 3, 2, 2}, rng, [&](const std::vector<int>& r) {
+  for (const auto& row : all_pairs({7, 3, 3, 7, 3, 3, 2, 2}, rng, [&](const std::vector<int>& r) {
          const Case c = case_of(r);
          const bool rounded = c.c == Type::s8 || c.c == Type::u8;
          if (is_float(c.a) && (c.a_scale != Given::none || c.a_zero_point != Given::none)) return false;

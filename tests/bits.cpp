@@ -10,6 +10,7 @@
 #include "tests/reference.h"
 #include "tests/rng.h"
 #include "tests/tiers.h"
+#include "tests/typed_values.h"
 
 namespace narrow::test {
 namespace {
@@ -75,6 +76,26 @@ TEST_P(Bits, PackAndUnpack) {
               ASSERT_EQ(load(back.data(), type, i * rows.stride + j),
                         static_cast<float>(sign(bits.data(), i * rows.bits_stride, j)));
         }
+}
+
+/// There and back, by threads that each do some of the rows.
+TEST(Bits, OnThreads) {
+  Rng rng(4);
+  BitRows rows;
+  rows.rows = 1000, rows.k = rows.stride = 33, rows.bits_stride = bit_row_bytes(rows.k);
+  std::vector<unsigned char> bits(rows.rows * rows.bits_stride);
+  for (auto& x : bits) x = static_cast<unsigned char>(rng.next());
+  clear_padding(bits.data(), rows.rows, rows.bits_stride, rows.k);
+  for (const Schedule& schedule : schedules) {
+    const Parallel parallel{3, schedule.for_each, nullptr};
+    std::vector<float> values(rows.rows * rows.stride);
+    std::vector<unsigned char> back(bits.size());
+    ASSERT_TRUE(unpack_bits(rows, bits.data(), values.data(), parallel).ok());
+    for (std::int64_t i = 0; i < rows.rows * rows.k; ++i)
+      ASSERT_EQ(values[i], static_cast<float>(sign(bits.data(), i / rows.k * rows.bits_stride, i % rows.k))) << schedule.name;
+    ASSERT_TRUE(pack_bits(rows, values.data(), back.data(), parallel).ok());
+    EXPECT_EQ(back, bits) << schedule.name;
+  }
 }
 
 TEST(Bits, WhatIsRefused) {
@@ -205,14 +226,11 @@ TEST(Bits, BatchNormAsThresholds) {
 /// A whole XNOR-Net layer, from floats to floats, beside the formula.
 TEST_P(Bits, XnorNetLayer) {
   Rng rng(9);
-  for (Type type : {Type::f32, Type::bf16}) {
+  for (Type type : {Type::f32, Type::bf16, Type::f16}) {
     constexpr std::int64_t h = 6, w = 5, c = 37, n = 19, taps = 9, images = 2;
     std::vector<float> filters(n * taps * c);
     for (float& x : filters) x = static_cast<float>(rng.real(-1, 1));
-    std::vector<unsigned char> values(images * h * w * c * size_of(type));
-    for (std::int64_t i = 0; i < images * h * w * c; ++i)
-      store_float(values.data(), type, i, static_cast<float>(rng.real(-1, 1)));
-    const Guarded x = guarded_copy(values.data(), values.size());
+    const Guarded x = guarded_values(rng, type, images * h * w * c, 1);
 
     std::vector<unsigned char> bits(n * taps * bit_row_bytes(c));
     std::vector<float> alpha(n);
