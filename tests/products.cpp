@@ -1,6 +1,7 @@
 // Products over shapes derived from the tiles, on every kernel row of every tier, at full range.
 #include "src/blocking.h"
 #include "src/cpu.h"
+#include "src/driver.h"
 #include "tests/check_rows.h"
 #include "tests/parallels.h"
 #include "tests/tiers.h"
@@ -66,7 +67,7 @@ TEST_P(Products, EveryKTail) {
   }
 }
 
-/// Shapes beyond one block: several strips, slabs and, with few rows, slices of k.
+/// Shapes of several strips and, with few rows, slices of k.
 TEST_P(Products, Larger) {
   const Kernel& kernel = *rows_of(GetParam()).front();
   const std::int64_t shapes[][3] = {{1, 3, 5000},   {1, 40, 32768}, {3, 16, 40000},  {2, 700, 333},
@@ -77,6 +78,32 @@ TEST_P(Products, Larger) {
                        .b_scale = Given::each, .c = Type::f32, .bias = Bias::f32, .seed = 77});
       for (int threads : {1, 8}) ASSERT_TRUE(problem.check(kernel, {threads, schedules[1].for_each, nullptr})) << threads;
     }
+}
+
+/// So many rows that what has to be packed of them is packed slab after slab, by one thread and by several.
+TEST_P(Products, Slabs) {
+  const Kernel& kernel = *rows_of(GetParam()).front();
+  Gemm plan;
+  for (Type a : {Type::bf16, Type::u8}) {
+    Case c{.n = 20,
+           .k = 2000,
+           .a = a,
+           .a_zero_point = is_float(a) ? Given::none : Given::each,
+           .b_scale = Given::each,
+           .c = Type::f32,
+           .bias = Bias::f32,
+           .seed = 78};
+    ASSERT_TRUE(Problem(c).make_plan(kernel, &plan));
+    c.m = 3 * (GemmAccess::product(plan).whole_rows + max_tile_rows) + 1;
+    Problem problem(c);
+    ASSERT_TRUE(problem.make_plan(kernel, &plan));
+    for (int threads : {1, 3}) {
+      const Blocking b = blocking(GemmAccess::product(plan), c.m, threads);
+      EXPECT_EQ(b.threads, threads);
+      EXPECT_GT(divide_up(c.m, b.slab_rows), threads == 1 ? 2 : 1);
+      ASSERT_TRUE(problem.check(plan, c.m, {threads, schedules[1].for_each, nullptr})) << threads;
+    }
+  }
 }
 
 /// Few rows of a B in the L2 cache, which some kernels take a panel at a time: with every length of what is left of k after the
