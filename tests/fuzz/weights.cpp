@@ -10,6 +10,8 @@
 #include <cstring>
 #include <vector>
 
+#include "narrow/conv.h"
+#include "src/bits.h"
 #include "src/hash.h"
 #include "tests/guarded.h"
 #include "tests/packed.h"
@@ -18,15 +20,20 @@ namespace {
 
 using namespace narrow;
 
-enum class Kind { s8, u4, groups, permuted_groups };
-constexpr int kinds = 4;
+enum class Kind { s8, u4, groups, permuted_groups, bits, bits_for_bytes, filters };
+constexpr int kinds = 7;
+
+/// The convolution that the filters are for.
+constexpr std::int64_t filter_side = 2, channels = 5;
 
 std::vector<unsigned char> packed_blob(Kind kind) {
-  const std::vector<std::int8_t> data(7 * 10, 3);
+  std::vector<std::int8_t> data(7 * 16);
+  for (std::size_t i = 0; i < data.size(); i += 4) data[i] = 5;  // of bits, no more than the rows have
   const std::vector<float> scales(7 * 2, 0.5f);
   const std::int32_t permutation[9] = {8, 0, 7, 1, 6, 2, 5, 3, 4};
   WeightsDesc desc;
-  desc.type = kind == Kind::s8 || kind == Kind::permuted_groups ? Type::s8 : Type::u4;
+  desc.type = kind == Kind::s8 || kind == Kind::permuted_groups ? Type::s8 : kind >= Kind::bits ? Type::b1 : Type::u4;
+  if (kind == Kind::bits_for_bytes) desc.operand = Type::s8;
   desc.k = 9;
   desc.n = 7;
   desc.data = data.data();
@@ -40,18 +47,19 @@ std::vector<unsigned char> packed_blob(Kind kind) {
     desc.groups.zero_point_type = Type::u8;
   }
   if (kind == Kind::permuted_groups) desc.permutation = permutation;
+  if (kind == Kind::filters)
+    if (!prepare_filters({7, filter_side, filter_side, channels, data.data()}, &desc, nullptr).ok()) std::abort();
   const test::Packed p = test::packed(desc);
   if (!p.status.ok()) std::abort();
   return {p.blob.data(), p.blob.data() + p.blob.size()};
 }
 
-void use(const Weights& weights) {
-  if (weights.k() > 4096 || weights.n() > 4096) return;
+void multiply(const Weights& weights) {
   GemmDesc desc;
   desc.c = Type::f32;
   Gemm plan;
   Status planned;
-  for (Type a : {Type::u8, Type::s8}) {  // which groups take
+  for (Type a : {Type::b1, Type::u8, Type::s8}) {  // bits take the first, groups the last
     desc.a = a;
     planned = Gemm::plan(desc, weights, &plan);
     if (planned.ok()) break;
@@ -59,15 +67,44 @@ void use(const Weights& weights) {
   }
   if (!planned.ok()) return;
   constexpr std::int64_t m = 3;
-  const std::vector<std::uint8_t> a(static_cast<std::size_t>(m * weights.k()), 200);
-  std::vector<float> c(static_cast<std::size_t>(m * weights.n()));
   GemmArgs args;
   args.m = m;
+  args.a_stride = elements_of(desc.a, weights.k());
+  // No bits behind those of a row.
+  const std::vector<std::uint8_t> a(static_cast<std::size_t>(m * args.a_stride), desc.a == Type::b1 ? 0 : 200);
+  std::vector<float> c(static_cast<std::size_t>(m * weights.n()));
   args.a = a.data();
-  args.a_stride = weights.k();
   args.c = c.data();
   args.c_stride = weights.n();
   if (!plan.run(args).ok()) std::abort();
+}
+
+void convolve(const Weights& weights) {
+  ConvDesc desc;
+  desc.h = desc.w = 4, desc.c = channels;
+  desc.kernel_h = desc.kernel_w = filter_side;
+  desc.gemm.a = Type::b1;
+  Conv conv;
+  if (const Status s = Conv::plan(desc, weights, &conv); !s.ok()) {
+    if (*s.reason == '\0') std::abort();
+    return;
+  }
+  const std::vector<std::uint8_t> a(static_cast<std::size_t>(desc.h * desc.w * bit_row_bytes(channels)), 0);
+  std::vector<std::int32_t> c(static_cast<std::size_t>(conv.out_h() * conv.out_w() * weights.n()));
+  std::vector<std::uint8_t> scratch(conv.scratch_size(1));
+  ConvArgs args;
+  args.images = 1;
+  args.a = a.data();
+  args.a_stride = bit_row_bytes(channels);
+  args.c = c.data();
+  args.c_stride = weights.n();
+  if (!conv.run(args, scratch.data(), scratch.size()).ok()) std::abort();
+}
+
+void use(const Weights& weights) {
+  if (weights.k() > 4096 || weights.n() > 4096) return;
+  multiply(weights);
+  convolve(weights);
 }
 
 }  // namespace
