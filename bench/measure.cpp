@@ -10,7 +10,7 @@ namespace {
 
 constexpr double slice = 3e-3;  // seconds a contender keeps the machine; long against the timer, short against the noise
 constexpr long parts = 4;       // of a slice; the fastest stands for it, so that an interruption spoils a part, not the slice
-constexpr double fewest_rounds = 2, least_rounds = 5, most_rounds = 99;  // of one there would be no spread
+constexpr double fewest_rounds = 3, least_rounds = 5, most_rounds = 99;  // of one there would be no spread
 constexpr double patience = 3;             // budgets that the least rounds may take; there are fewer if they would take more
 constexpr double unaffected = 20 * slice;  // a call of so long does not mind what the rivals left in the caches
 
