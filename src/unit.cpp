@@ -52,8 +52,9 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
 /// One pass of tiles over a strip, each tile below the one before.
 struct Pass {
   const TileFn* run;
-  bool apart;   ///< panels are taken one after another, by tiles of one (see Kernel::stream_rows)
-  Parts tiles;  ///< in groups of rows
+  bool apart;         ///< panels are taken one after another, by tiles of one (see Kernel::stream_rows)
+  Parts tiles;        ///< in groups of rows
+  std::int64_t tall;  ///< of the first of two tiles, if they are not alike (see Product::tall_first); else 0
   int row_group;
   std::int64_t rows;  ///< that are left
   const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
@@ -127,7 +128,7 @@ struct Pass {
 void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t end) {
   TileArgs& args = pass.args;
   for (std::int64_t t = begin; t < end; ++t) {
-    const std::int64_t groups = pass.tiles[t];
+    const std::int64_t groups = pass.tall == 0 ? pass.tiles[t] : t == 0 ? pass.tall : pass.rows;
     const std::int64_t rows = pass.row_group == 1 ? groups : std::min(groups * pass.row_group, pass.rows);
     if (pass.tail && t + 1 == pass.tiles.count) {
       args.a = pass.tail;
@@ -261,6 +262,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     if (output == Output::bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
     pass.run = run[pass.apart ? 0 : panels - 1];
     pass.tiles = split_rows(unit.rows, g.max_rows[panels - 1], g.row_group);
+    pass.tall = p.tall_first && pass.tiles.count == 2 ? g.max_rows[panels - 1] : 0;
     pass.rows = unit.rows;
     pass.args.a = rows.a;
     pass.args.a_stride = rows.a_stride;

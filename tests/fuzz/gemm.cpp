@@ -139,7 +139,7 @@ class Drawn {
     if (const Status s = run(plan); !s.ok()) return refused(s);
     GemmArgs reference = args_;
     reference.c = expected.data();
-    if (!define(reference)) return;
+    define(reference);
     const std::size_t element = size_of(d.c);
     for (std::size_t at = 0; at < expected.size(); at += element)
       if (!same(c_.data() + at, expected.data() + at, d.c)) {
@@ -294,15 +294,13 @@ class Drawn {
     return plan.run(args_, scratch.data(), scratch.size(), parallel);
   }
 
-  /// What C should be: by the definition, or, where that does not know how weights lie, by the generic tier, if it serves.
-  bool define(const GemmArgs& args) {
-    if (matrix() && w.permutation == nullptr) return reference_gemm(d, w, args), true;
+  /// What C should be: by the definition, or, where that does not know how weights lie, by the generic tier.
+  void define(const GemmArgs& args) {
+    if (matrix() && w.permutation == nullptr) return reference_gemm(d, w, args);
     w.cap = d.cap = Tier::generic;
     const Packed p = packed(w);
     Gemm plan;
-    if (Gemm::plan(d, p.weights, &plan).ok() && plan.run(args).ok()) return true;
-    if (d.c != Type::b1) std::abort();  // what one tier accepts, all do
-    return false;
+    if (!Gemm::plan(d, p.weights, &plan).ok() || !plan.run(args).ok()) std::abort();  // what one tier accepts, all do
   }
 
   Input& in_;
