@@ -6,6 +6,7 @@
 // of them. Rows of the same N and K share their weights, ours and oneDNN's.
 #include <algorithm>
 #include <deque>
+#include <optional>
 
 #include "int4_layer.h"
 #include "machine_limits.h"
@@ -60,6 +61,8 @@ class Int4Measurement {
     bench::measure(entrants, settings_.seconds, settings_.threads());
 
     int8_is_right_ = int8_.equals_definition(layer_.bytes.defined.view());
+    columns_base_is_right_ = !columns_.empty() && data_.is_right<std::int8_t>(columns_.front().product.row(0));
+    if (onednn_int8_.runnable()) onednn_is_right_ = data_.is_right<std::uint8_t>(onednn_int8_.c());
     std::vector<std::vector<Row>> rows;
     for (const GroupRun& run : groups_) rows.push_back(rows_of(run));
     for (std::size_t i = 1; i < columns_.size(); ++i) rows[0].push_back(column_row(rows[0][0], columns_[i]));
@@ -113,7 +116,7 @@ class Int4Measurement {
     row.narrow = run.rates;
     row.onednn = onednn_int8_rates_;
     row.onednn_impl = onednn_int8_.implementation();
-    if (onednn_int8_.runnable()) row.onednn_exact = data_.is_right<std::uint8_t>(onednn_int8_.c());
+    row.onednn_exact = onednn_is_right_;
     row.fp32 = onednn_f32_rates_;
     row.fp32_impl = onednn_f32_.implementation();
     run.limit.fill_in(row);
@@ -154,8 +157,7 @@ class Int4Measurement {
     whole.kernel = run.product.plan().info().kernel;
     whole.bytes = run.product.bytes(layer_.columns.packed.view().bytes());
     whole.narrow = run.rates;
-    whole.exact = data_.is_right<std::int8_t>(columns_.front().product.row(0)) &&
-                  run.product.equals_definition(layer_.columns.defined.view());
+    whole.exact = columns_base_is_right_ && run.product.equals_definition(layer_.columns.defined.view());
     return whole;
   }
 
@@ -167,7 +169,8 @@ class Int4Measurement {
   const onednn::Matmul onednn_int8_, onednn_f32_;
   std::vector<GroupRun> groups_;
   std::vector<ColumnRun> columns_;
-  bool int8_is_right_ = false;
+  bool int8_is_right_ = false, columns_base_is_right_ = false;
+  std::optional<bool> onednn_is_right_;
   Series int8_rates_, onednn_int8_rates_, onednn_f32_rates_;
 };
 
