@@ -163,7 +163,8 @@ bool pack_column_panel(const WeightsDesc& d, const Kernel& kernel, std::int64_t 
       store_values(g.nr, g.kr / 2, true, stored, values, panel);
     } else {
       std::int32_t sum[max_tile_cols];
-      kernel.pack_b({values, Order::nk, read_chunk, count, stored, cols, panel, 0, sum});
+      kernel.pack_b({values, Order::nk, read_chunk, count, stored, cols, panel, 0, false});
+      kernel.sum_columns(panel, stored, cols, sum);
       for (int c = 0; c < cols; ++c) sums[c] += sum[c];
     }
     panel += bytes_of_panel(g, stored);

@@ -192,7 +192,7 @@ struct PackBArgs {
   int cols;
   void* dst;             ///< first panel
   ptrdiff_t dst_stride;  ///< bytes from panel to panel
-  int32_t* column_sum;   ///< [cols] sum of b over k; not written where B is bits
+  bool around_caches;    ///< whether the panels are more than caches hold; dst and dst_stride are then multiples of 64
 };
 
 /// What the epilogue needs to know of a plan; constant over the call.
@@ -299,6 +299,8 @@ struct Kernel {
   bool reals_to_bytes = false;  ///< whether these tiles can go on to bytes
   void (*pack_a)(const PackAArgs&);
   void (*pack_b)(const PackBArgs&);
+  /// sum[j] over k of the column j < cols of a panel; null where B is not of bytes.
+  void (*sum_columns)(const void* panel, ptrdiff_t k_padded, int cols, int32_t* sum) = nullptr;
   void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
   /// Bits only, for borders of convolutions: sum[j] += from[j].

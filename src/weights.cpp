@@ -7,6 +7,7 @@
 
 #include "src/bits.h"
 #include "src/claim.h"
+#include "src/cpu.h"
 #include "src/raw.h"
 #include "src/registry.h"
 
@@ -174,10 +175,10 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
   for (std::int64_t j = 0; j < (per_column_zero ? d.n : static_cast<std::int64_t>(h.has_zero_point)); ++j)
     zero_points[j] = packed_zero_point(d, j);
 
-  // Pieces of 64 columns; from [k,n], where these are one cache line of each row and often one of each page, eight times as
-  // many.
+  // Pieces of 64 columns; from [k,n], where these are one cache line of each row and often one of each page, many times that.
   const std::int64_t panels = (d.n + g.nr - 1) / g.nr, first_panel = stream->panels_;
-  const std::int64_t piece = std::max(1, (d.order == Order::nk ? 64 : 512) / g.nr);
+  const std::int64_t piece = std::max(1, (d.order == Order::nk ? 64 : 1024) / g.nr);
+  const bool around_caches = static_cast<std::int64_t>(h.bytes) > l2_bytes();
   const std::int64_t stride = stride_of(d);
   const std::int64_t k = elements_of(g.a, d.k), used = panel_bytes(h, g);
   std::atomic<std::uint64_t> body{0};
@@ -198,11 +199,14 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
     } else {
       kernel.pack_b({static_cast<const std::int8_t*>(d.data) + (d.order == Order::nk ? begin * stride : begin), d.order, stride,
                      k, padded_k(k, g), static_cast<int>(end - begin), panel(first),
-                     static_cast<std::ptrdiff_t>(h.panel_stride), sums + begin});
+                     static_cast<std::ptrdiff_t>(h.panel_stride), around_caches});
     }
     if (!all_finite) finite = false;
     std::uint64_t sum_of_hashes = 0;
     for (std::int64_t p = first; p < last; ++p) {
+      const std::int64_t j = p * g.nr;
+      if (!grouped && !by_column && kernel.sum_columns)
+        kernel.sum_columns(panel(p), padded_k(k, g), static_cast<int>(std::min<std::int64_t>(g.nr, end - j)), sums + j);
       std::memset(panel(p) + used, 0, h.panel_stride - used);
       sum_of_hashes += panel_hash(blob, h, s, first_panel + p);
     }

@@ -1,6 +1,7 @@
 // Calls the functions of one kernel row by hand, on guarded memory, without the driver.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -67,7 +68,8 @@ struct PackedB {
   int panels = 0;
 };
 
-inline PackedB pack_columns(const Kernel& kernel, Order order, int cols, std::int64_t k, Fill fill, Rng& rng) {
+inline PackedB pack_columns(const Kernel& kernel, Order order, int cols, std::int64_t k, Fill fill, Rng& rng,
+                            bool around_caches = false) {
   const Geometry& g = kernel.geometry;
   const std::int64_t lines = order == Order::nk ? cols : k, length = order == Order::nk ? k : cols;
   const std::int64_t stride = length + rng.between(0, 3);
@@ -91,7 +93,10 @@ inline PackedB pack_columns(const Kernel& kernel, Order order, int cols, std::in
                  .cols = cols,
                  .dst = b.packed.data(),
                  .dst_stride = b.stride,
-                 .column_sum = b.column_sum.data()});
+                 .around_caches = around_caches});
+  for (int p = 0; p < b.panels; ++p)
+    kernel.sum_columns(b.packed.data() + p * b.stride, padded_k(g, k), std::min<int>(g.nr, cols - p * g.nr),
+                       b.column_sum.data() + p * g.nr);
   return b;
 }
 

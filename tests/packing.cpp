@@ -20,30 +20,50 @@ std::int32_t stored(const Guarded& packed, Type type, std::int64_t i) {
   }
 }
 
+void check_panels(const Kernel& kernel, Order order, int cols, std::int64_t k, bool around_caches, Rng& rng) {
+  const Geometry& g = kernel.geometry;
+  SCOPED_TRACE(testing::Message() << kernel.name << " order " << int(order) << " cols " << cols << " k " << k
+                                  << (around_caches ? " around caches" : ""));
+  const PackedB b = pack_columns(kernel, order, cols, k, Fill::random, rng, around_caches);
+  ASSERT_TRUE(b.packed.margins_intact());
+  for (int j = 0; j < b.panels * g.nr; ++j) {
+    std::int32_t sum = 0;
+    for (std::int64_t p = 0; p < padded_k(g, k); ++p) {
+      const std::int64_t at = j / g.nr * b.stride + (p / g.kr * g.nr + j % g.nr) * g.kr + p % g.kr;
+      const std::int32_t expected = j < cols && p < k ? b.values[j * k + p] : 0;
+      ASSERT_EQ(stored(b.packed, Type::s8, at), expected) << "column " << j << ", k " << p;
+      sum += expected;
+    }
+    if (j < cols) {
+      ASSERT_EQ(b.column_sum[j], sum) << "column " << j;
+    }
+  }
+}
+
 TEST_P(Packing, PanelsOfB) {
   Rng rng(1);
   for (const Kernel* kernel : rows_of(GetParam())) {
     const Geometry& g = kernel->geometry;
-    for (Order order : {Order::nk, Order::kn})
-      for (int cols : {1, 2, g.nr - 1, g.nr, g.nr + 1, 2 * g.nr, 3 * g.nr - 1})
-        for (std::int64_t k = 1; k <= 2 * g.k_unit + 1; ++k) {
-          if (cols < 1) continue;
-          SCOPED_TRACE(testing::Message() << kernel->name << " order " << int(order) << " cols " << cols << " k " << k);
-          const PackedB b = pack_columns(*kernel, order, cols, k, Fill::random, rng);
-          ASSERT_TRUE(b.packed.margins_intact());
-          for (int j = 0; j < b.panels * g.nr; ++j) {
-            std::int32_t sum = 0;
-            for (std::int64_t p = 0; p < padded_k(g, k); ++p) {
-              const std::int64_t at = j / g.nr * b.stride + (p / g.kr * g.nr + j % g.nr) * g.kr + p % g.kr;
-              const std::int32_t expected = j < cols && p < k ? b.values[j * k + p] : 0;
-              ASSERT_EQ(stored(b.packed, Type::s8, at), expected) << "column " << j << ", k " << p;
-              sum += expected;
-            }
-            if (j < cols) {
-              ASSERT_EQ(b.column_sum[j], sum) << "column " << j;
-            }
-          }
-        }
+    for (bool around_caches : {false, true})
+      for (Order order : {Order::nk, Order::kn})
+        for (int cols : {1, 2, g.nr - 1, g.nr, g.nr + 1, 2 * g.nr, 3 * g.nr - 1})
+          for (std::int64_t k = 1; k <= 2 * g.k_unit + 1; ++k)
+            if (cols > 0) check_panels(*kernel, order, cols, k, around_caches, rng);
+  }
+}
+
+/// Several registers of columns and of steps, and what is left of both.
+TEST_P(Packing, ManyPanelsOfB) {
+  Rng rng(4);
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Geometry& g = kernel->geometry;
+    const int wide = 128 / g.nr * g.nr;
+    const std::int64_t step = g.kr;
+    for (bool around_caches : {false, true})
+      for (Order order : {Order::nk, Order::kn})
+        for (int cols : {wide - 1, wide, wide + g.nr + 1})
+          for (std::int64_t k : {15 * step, 16 * step, 17 * step, 35 * step - 1})
+            check_panels(*kernel, order, cols, k, around_caches, rng);
   }
 }
 

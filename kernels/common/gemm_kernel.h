@@ -47,7 +47,8 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
                    .prepare = prepare,
                    .epilogue = epilogue};
   if constexpr (Isa::geometry.b_bits == 8) {
-    kernel.pack_b = pack_b<Isa>;
+    kernel.pack_b = pack_panels<Isa>;
+    kernel.sum_columns = sum_columns<Isa>;
   } else if constexpr (Isa::geometry.b_bits == 1) {
     kernel.pack_b = pack_bit_weights<Isa>;
     kernel.to_sums.indirect = tiles<Isa, true>.run;

@@ -11,6 +11,9 @@
 // panels side by side. Either way a register's width of each row is read at once, because rows are often a multiple of 4096
 // bytes apart, and then share one set of the L1 cache.
 //
+// Panels of more bytes than caches hold are written around them, a line at a time: a store that goes through the caches reads
+// the line first, and that is half of the time it takes to pack from [k,n]. Steps of half a line are then packed in pairs.
+//
 // The column sums are the product of the panel with a row of ones, so the tier's own dot product computes them.
 #pragma once
 
@@ -82,29 +85,42 @@ NARROW_INLINE void interleave(Bytes<width> (&row)[rows]) {
   round(std::integral_constant<int, 8>{});
 }
 
-/// One step of as many panels, side by side from [k,n], as kr rows of `width` bytes are. Bytes are interleaved in lanes of 16,
-/// as wide registers do it best; the lanes of all vectors, interleaved in turn, are then the panels one after another.
-template <int nr, int kr, int width>
+/// Stores the `bytes` bytes at `from`: a whole register, or one that is a half of it.
+template <bool around_caches, int bytes>
+NARROW_INLINE void store_packed(int8_t* to, const int8_t* from) {
+  Bytes<bytes> v;
+  memcpy(&v, from, bytes);
+  if constexpr (around_caches)
+    asm volatile("vmovntdq %1, %0" : "=m"(*reinterpret_cast<Bytes<bytes>*>(to)) : "v"(v));
+  else
+    memcpy(to, &v, bytes);
+}
+
+/// `steps` steps of as many panels, side by side from [k,n], as kr rows of `width` bytes are. Bytes are interleaved in lanes of
+/// 16, as wide registers do it best; the lanes of all vectors, interleaved in turn, are then the panels one after another.
+template <int nr, int kr, int width, int steps, bool around_caches>
 NARROW_INLINE void pack_step(const int8_t* src, ptrdiff_t stride, int8_t* dst, ptrdiff_t panel_stride) {
   constexpr int step_bytes = nr * kr, piece = step_bytes < width ? step_bytes : width;
-  Bytes<width> row[kr];
-  unroll<kr>([&]<int i>() NARROW_LAMBDA {
-    memcpy(&row[i], src + i * stride, width);
-    __builtin_prefetch(src + (i + 2 * kr) * stride);
+  Bytes<width> row[steps][kr];
+  unroll<steps>([&]<int s>() NARROW_LAMBDA {
+    unroll<kr>([&]<int i>() NARROW_LAMBDA {
+      memcpy(&row[s][i], src + (s * kr + i) * stride, width);
+      __builtin_prefetch(src + ((2 * steps + s) * kr + i) * stride);
+    });
+    interleave<16, 1, width>(row[s]);
+    if constexpr (width > 16) interleave<width, 16, width>(row[s]);
   });
-  interleave<16, 1, width>(row);
-  if constexpr (width > 16) interleave<width, 16, width>(row);
-  unroll<kr * width / piece>([&]<int i>() NARROW_LAMBDA {
+  unroll<kr * width / piece, steps>([&]<int i, int s>() NARROW_LAMBDA {
     constexpr int at = i * piece;
-    memcpy(dst + at / step_bytes * panel_stride + at % step_bytes,
-           reinterpret_cast<const int8_t*>(&row[at / width]) + at % width, piece);
+    store_packed<around_caches, piece>(dst + at / step_bytes * panel_stride + s * step_bytes + at % step_bytes,
+                                       reinterpret_cast<const int8_t*>(&row[s][at / width]) + at % width);
   });
 }
 
 /// Moves `steps` whole steps of `panels` whole panels with registers of `width` bytes.
-template <int nr, int kr, int width>
+template <int nr, int kr, int width, bool around_caches>
 void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
-  constexpr int step_bytes = nr * kr;
+  constexpr int step_bytes = nr * kr, steps_of_line = around_caches && step_bytes < 64 ? 64 / step_bytes : 1;
   const int8_t* src = static_cast<const int8_t*>(args.src);
   int8_t* dst = static_cast<int8_t*>(args.dst);
   const ptrdiff_t k_stride = args.order == Order::nk ? 1 : args.stride, n_stride = args.order == Order::nk ? args.stride : 1;
@@ -118,14 +134,21 @@ void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
   if (args.order == Order::kn) {
     constexpr bool fits = kr > 1 && (step_bytes % width == 0 || width % step_bytes == 0) && kr * width % step_bytes == 0;
     constexpr int together = fits ? kr * width / step_bytes : 1;
-    for (ptrdiff_t s = 0; s < steps; ++s) {
+    ptrdiff_t s = 0;
+    auto advance = [&](auto count) NARROW_LAMBDA {
+      constexpr bool whole_lines = around_caches && count * step_bytes % 64 == 0;
       int p = 0;
       if constexpr (fits)
         for (; p + together <= panels; p += together)
-          pack_step<nr, kr, width>(src + s * kr * args.stride + p * nr, args.stride, dst + p * args.dst_stride + s * step_bytes,
-                                   args.dst_stride);
-      for (; p < panels; ++p) one_by_one(p, s);
-    }
+          pack_step<nr, kr, width, count, whole_lines>(src + s * kr * args.stride + p * nr, args.stride,
+                                                       dst + p * args.dst_stride + s * step_bytes, args.dst_stride);
+      for (; p < panels; ++p)
+        for (int i = 0; i < count; ++i) one_by_one(p, s + i);
+      s += count;
+    };
+    while (s + steps_of_line <= steps) advance(std::integral_constant<int, steps_of_line>{});
+    if constexpr (steps_of_line > 1)
+      while (s < steps) advance(std::integral_constant<int, 1>{});
     return;
   }
   constexpr int most = (nr < 16 ? nr : 16) * kr, line = width < most ? width : most;
@@ -143,7 +166,9 @@ void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
             __builtin_prefetch(from + (i + nr) * args.stride);
           });
           interleave<line, kr, line>(row);
-          unroll<together>([&]<int i>() NARROW_LAMBDA { memcpy(to + i * step_bytes, &row[i], line); });
+          unroll<together>([&]<int i>() NARROW_LAMBDA {
+            store_packed<around_caches, line>(to + i * step_bytes, reinterpret_cast<const int8_t*>(&row[i]));
+          });
         });
     }
     for (; s < steps; ++s) one_by_one(p, s);
@@ -152,7 +177,8 @@ void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
 
 /// [cols] sums over k, as the product with a row (or group of rows) of ones.
 template <class Isa>
-void sum_columns(const int8_t* panel, ptrdiff_t k_padded, int cols, int32_t* sum) {
+void sum_columns(const void* packed, ptrdiff_t k_padded, int cols, int32_t* sum) {
+  const int8_t* panel = static_cast<const int8_t*>(packed);
   constexpr Geometry g = Isa::geometry;
   constexpr int bytes = 1024;
   alignas(64) char ones[bytes];
@@ -191,7 +217,14 @@ void pack_panels(const PackBArgs& args) {
   const ptrdiff_t n_stride = args.order == Order::nk ? args.stride : 1;
   const ptrdiff_t steps = args.k_padded / kr, whole_steps = args.k / kr;
   const int whole_panels = args.cols / nr;
-  pack_steps<nr, kr, register_bytes<Isa>()>(args, whole_steps, whole_panels);
+  constexpr int width = register_bytes<Isa>();
+  if constexpr (width > 16) {
+    if (args.around_caches) {
+      pack_steps<nr, kr, width, true>(args, whole_steps, whole_panels);
+      asm volatile("sfence" : : : "memory");  // before another thread is told
+    }
+  }
+  if (width == 16 || !args.around_caches) pack_steps<nr, kr, width, false>(args, whole_steps, whole_panels);
 
   for (int first = 0; first < args.cols; first += nr) {
     const int cols = args.cols - first < nr ? args.cols - first : nr;
@@ -205,15 +238,6 @@ void pack_panels(const PackBArgs& args) {
           dst[(s * nr + c) * kr + i] = k < args.k && c < cols ? src[k * k_stride + c * n_stride] : int8_t{0};
         }
   }
-}
-
-template <class Isa>
-void pack_b(const PackBArgs& args) {
-  constexpr int nr = Isa::geometry.nr;
-  pack_panels<Isa>(args);
-  for (int first = 0; first < args.cols; first += nr)
-    sum_columns<Isa>(static_cast<const int8_t*>(args.dst) + first / nr * args.dst_stride, args.k_padded,
-                     args.cols - first < nr ? args.cols - first : nr, args.column_sum + first);
 }
 
 }  // namespace
