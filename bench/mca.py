@@ -81,9 +81,9 @@ def short(name):
 
 
 def size(name):
-    """Rows times panels of a tile<instruction set, rows, panels, indirect>."""
-    rows, panels = re.search(r", (\d+), (\d+), false>", name).groups()
-    return int(rows) * int(panels)
+    """Rows times panels of a tile<instruction set, rows, panels, indirect, reals>; 0 of others, and of those with a true."""
+    found = re.fullmatch(r"tile<Int\d, (\d+), (\d+), false, false>", name)
+    return int(found[1]) * int(found[2]) if found else 0
 
 
 def main():
@@ -100,7 +100,7 @@ def main():
         for name, body in functions(options.objdump, path):
             loop = inner_loop(body)
             multiplies = [text for text in loop if is_multiply(text)]
-            if multiplies and re.match(r"tile<Int\d, .*, false>", short(name)):
+            if multiplies and size(short(name)) > 0:
                 tiles.append((size(short(name)), short(name), loop, multiplies))
         tiles.sort(key=lambda tile: tile[0])
         for area, name, loop, multiplies in tiles:
