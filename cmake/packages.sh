@@ -51,7 +51,7 @@ install_missing_packages() {
   fi
   if ((EUID != 0)); then
     if ! sudo -n true 2>/dev/null; then
-      echo "Packages are missing, and installing them takes root. Please run: sudo $install" >&2
+      echo "Packages are missing, and installing them takes root. Please run: sudo apt-get update && sudo $install" >&2
       return 1
     fi
     as_root=(sudo -n)
