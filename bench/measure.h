@@ -34,7 +34,7 @@ struct Entrant {
   Series* rates;  ///< Where its figures go. All entrants get the same number of rounds.
 };
 
-/// Times the entrants in turns for about `seconds`, at least five rounds (fewer where a round takes long); an entrant
+/// Times the entrants in turns for about `seconds`, at least five rounds (three where a round takes long); an entrant
 /// with nothing to run is left out. Each slice of short calls is preceded by untimed ones that bring their operands back into the
 /// caches, and with several threads by a pause in which the other contender's worker threads stop spinning.
 void measure(std::vector<Entrant> entrants, double seconds, int threads);

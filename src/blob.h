@@ -1,6 +1,6 @@
 // The packed-weights blob, from inside. One little-endian, position-independent piece of memory:
 //
-//   0            BlobHeader (one cache line or two, checksummed on its own)
+//   0            BlobHeader (two cache lines, checksummed on its own)
 //   permutation  int32 [k]             only where the groups are of permuted k
 //   sums         int32 [panels * nr]   sum over k of (b - zero_point); absent where there are groups of k
 //   scales       float [1 or panels * nr]; a 1 where there are groups

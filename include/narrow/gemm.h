@@ -52,9 +52,8 @@ struct GemmDesc {
   std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1 and what becomes it.
 
   // C
-  Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds (with s8
-                                             ///< weights not by the tiers generic and neon, whose panels are no whole bytes:
-                                             ///< unsupported). s32 of a float A: sums of what it was quantized to, without scales.
+  Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds. s32 of a
+                                             ///< float A: sums of what it was quantized to, without scales.
   const std::int32_t* bias_s32 = nullptr;    ///< [n], added to the sum; refused where the two could leave int32.
   const float* bias_f32 = nullptr;           ///< [n], not for s32 output nor fixed_point; not together with bias_s32.
   bool accumulate = false;                   ///< C += for s32 (saturating), f32, bf16, f16.

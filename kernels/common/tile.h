@@ -16,14 +16,17 @@
 // back the first products of a tile until the last stores of the one before are under way (20 cycles a tile on Zen 5).
 //
 // Isa provides:
+//   geometry                  see src/kernel.h
 //   Acc, B, A                 register types (accumulator, piece of a panel, piece of a row)
 //   vectors                   accumulators across one panel
 //   step_bytes                bytes of one panel for one k-step; B number v of it begins at v * step_bytes / vectors
 //   a_bytes                   bytes of one row for one k-step
 //   a_steps                   k-steps that one A register covers (1 where it is a broadcast)
+//   in_flight                 independent accumulators wanted
 //   prefetches                whether the tiles ask for the next panels ahead of time; it takes a load in each k-step and panel
 //   load_a(p), load_b(p), zero(), add(acc, acc)
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
+//   flip(a)                   may be there: an A of the other signedness as the dots take it (see Flipped in gemm_kernel.h)
 //   first(acc&, a, b)         may be there: acc = products, which saves the tile's first k-step zeros and additions
 //   Few                       may be there: the Isa, of the same operands, whose tiles serve up to Few::most_rows rows;
 //                             Few::stream_rows goes to Kernel
