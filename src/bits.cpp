@@ -7,19 +7,22 @@
 #include "src/bits.h"
 #include "src/claim.h"
 #include "src/registry.h"
+#include "src/status.h"
 
 namespace narrow {
 namespace {
 
 constexpr std::int64_t rows_of_piece = 64;
-
-Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
+constexpr char too_far[] = "bits: rows so far apart that their bytes leave 64 bits";
 
 Status check(const BitRows& d, const void* from, const void* to) {
-  if (d.rows < 0 || d.k < 0) return bad("bits: negative size");
+  if (d.rows < 0 || d.k < 0) return invalid("bits: negative size");
+  if (d.k > stride_limit) return invalid(too_far);
   if (d.rows == 0 || d.k == 0) return {};
-  if (!from || !to) return bad("bits: null pointer");
-  if (d.stride < d.k || d.bits_stride < bit_row_bytes(d.k)) return bad("bits: a stride is shorter than a row");
+  if (!from || !to) return invalid("bits: null pointer");
+  if (out_of_reach(d.rows, d.stride) || out_of_reach(d.rows, d.bits_stride))
+    return invalid(too_far);
+  if (d.stride < d.k || d.bits_stride < bit_row_bytes(d.k)) return invalid("bits: a stride is shorter than a row");
   return {};
 }
 
@@ -35,10 +38,10 @@ void unpack_row(const BitRows& d, const unsigned char* bits, char* values) {
 }  // namespace
 
 Status check_thresholds(const float* threshold, Per per, std::int64_t k) noexcept {
-  if (per != Per::tensor && per != Per::column) return bad("bits: thresholds are per tensor or per column");
+  if (per != Per::tensor && per != Per::column) return invalid("bits: thresholds are per tensor or per column");
   if (threshold)
     for (std::int64_t i = 0, count = per == Per::column ? k : 1; i < count; ++i)
-      if (std::isnan(threshold[i])) return bad("bits: a threshold is no number");
+      if (std::isnan(threshold[i])) return invalid("bits: a threshold is no number");
   return {};
 }
 

@@ -20,7 +20,7 @@ constexpr std::int64_t bytes_of_panel(const Geometry& g, std::int64_t k) { retur
 inline constexpr std::int64_t m_limit = (std::int64_t{1} << 31) - 1, stride_limit = std::int64_t{1} << 56;
 constexpr bool out_of_reach(std::int64_t rows, std::int64_t stride) {
   std::int64_t bytes = 0;
-  return stride > stride_limit || __builtin_mul_overflow(rows, 4 * stride, &bytes);
+  return stride > stride_limit || stride < -stride_limit || __builtin_mul_overflow(rows, 4 * stride, &bytes);
 }
 constexpr bool is_float(Type t) { return t == Type::f32 || t == Type::bf16 || t == Type::f16; }
 constexpr bool is_4bit(Type t) { return t == Type::s4 || t == Type::u4; }

@@ -23,39 +23,31 @@
 #include "src/operand.h"
 #include "src/pool.h"
 #include "src/report.h"
+#include "src/status.h"
 #include "src/weights.h"
 
 namespace narrow {
 namespace {
 
-constexpr std::int64_t most = std::int64_t{1} << 30;  // of any size; keeps products of two far from overflow
-constexpr std::int64_t most_elements = std::int64_t{1} << 38;  // of an image, with its padding; keeps bytes of many small
 /// Output pixels, for each thread, from which on images are worked on one after another rather than together.
 constexpr std::int64_t pixels_together = 1024;
 
-Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
-
 Status check(const ConvDesc& d, const Weights& w) {
-  for (std::int64_t size : {d.h, d.w, d.c, d.kernel_h, d.kernel_w, d.stride_h, d.stride_w, d.dilation_h, d.dilation_w})
-    if (size < 1 || size > most) return bad("conv: sizes, strides and dilations are at least 1");
-  for (std::int64_t pad : {d.pad_top, d.pad_left, d.pad_bottom, d.pad_right})
-    if (pad < 0 || pad > most) return bad("conv: negative padding");
-  const std::int64_t padded_h = d.h + d.pad_top + d.pad_bottom, padded_w = d.w + d.pad_left + d.pad_right;
-  if (padded_h > most_elements / padded_w / d.c) return bad("conv: an image is too large with its padding");
+  if (Status s = check_geometry(d); !s.ok()) return s;
   if (w.type() != Type::b1) return {Code::unsupported, "conv: filters are b1"};
   const BlobHeader& h = WeightsAccess::header(w);
   const bool bits = sums_of(h) == Sums::bits;
   if (!bits && d.gemm.a != Type::u8 && d.gemm.a != Type::s8)
     return {Code::unsupported, "conv: with filters that are packed for bytes, a is u8 or s8"};
-  if (d.gemm.a_zero_point_per != Per::tensor) return bad("conv: a has one zero point");
+  if (d.gemm.a_zero_point_per != Per::tensor) return invalid("conv: a has one zero point");
   if (d.groups < 1 || d.groups != filter_groups(h) || d.c % d.groups != 0)
-    return bad("conv: groups that the filters are not packed for, or that the channels do not divide into");
+    return invalid("conv: groups that the filters are not packed for, or that the channels do not divide into");
   if (h.filter_h != d.kernel_h || h.filter_w != d.kernel_w || h.filter_c != d.c / d.groups)
-    return bad("conv: the weights are not packed for these taps and channels (see prepare_filters)");
+    return invalid("conv: the weights are not packed for these taps and channels (see prepare_filters)");
   if (d.padding != Padding::minus_one && d.padding != Padding::plus_one && d.padding != Padding::zero)
-    return bad("conv: unknown padding");
-  if (!bits && padded(d) && d.padding != Padding::zero) return bad("conv: images of bytes are padded by zero");
-  if (bits && d.padding == Padding::zero && padded(d) && !d.tap_sums) return bad("conv: padding by zero needs tap_sums");
+    return invalid("conv: unknown padding");
+  if (!bits && padded(d) && d.padding != Padding::zero) return invalid("conv: images of bytes are padded by zero");
+  if (bits && d.padding == Padding::zero && padded(d) && !d.tap_sums) return invalid("conv: padding by zero needs tap_sums");
   return {};
 }
 
@@ -94,14 +86,14 @@ bool joined(const ConvDesc& d, const Product& p) { return d.gemm.c == Type::b1 &
 }  // namespace
 
 Status prepare_filters(const ConvFilters& f, WeightsDesc* desc, std::int32_t* tap_sums) noexcept {
-  if (!desc) return bad("conv: null pointer");
-  if (f.n < 0 || f.n > n_limit || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > most || f.kernel_w > most ||
-      f.c > most || f.kernel_h * f.kernel_w > most / (8 * bit_row_bytes(f.c)))
-    return bad("conv: the filters' sizes are out of range");
-  if (f.groups < 1 || f.n % f.groups != 0) return bad("conv: the filters do not divide into their groups");
-  if (!f.data && f.n > 0) return bad("conv: the filters are null");
+  if (!desc) return invalid("conv: null pointer");
+  if (f.n < 0 || f.n > n_limit || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > size_limit ||
+      f.kernel_w > size_limit || f.c > size_limit || f.kernel_h * f.kernel_w > size_limit / (8 * bit_row_bytes(f.c)))
+    return invalid("conv: the filters' sizes are out of range");
+  if (f.groups < 1 || f.n % f.groups != 0) return invalid("conv: the filters do not divide into their groups");
+  if (!f.data && f.n > 0) return invalid("conv: the filters are null");
   const std::int64_t taps = f.kernel_h * f.kernel_w, tap = bit_row_bytes(f.c);
-  if (!padding_is_zero(f.data, tap, f.n * taps, f.c)) return bad("conv: a filter's bit beyond c is not 0");
+  if (!padding_is_zero(f.data, tap, f.n * taps, f.c)) return invalid("conv: a filter's bit beyond c is not 0");
   if (tap_sums)
     for (std::int64_t j = 0; j < f.n; ++j)
       for (std::int64_t t = 0; t < taps; ++t)
@@ -273,16 +265,16 @@ struct ConvAccess {
 
   static Status check(const Conv& c, const ConvArgs& args) {
     const ConvDesc& d = c.desc_;
-    if (args.images < 0) return bad("conv: negative number of images");
+    if (args.images < 0) return invalid("conv: negative number of images");
     if (args.images == 0 || product(c).n == 0 || c.out_h_ * c.out_w_ == 0) return {};
-    if (!args.a) return bad("conv: a is null");
-    if (args.a_stride < elements_of(d.gemm.a, d.c)) return bad("conv: a_stride is shorter than a pixel");
+    if (!args.a) return invalid("conv: a is null");
+    if (args.a_stride < elements_of(d.gemm.a, d.c)) return invalid("conv: a_stride is shorter than a pixel");
     std::int64_t in_pixels, out_pixels;
     if (__builtin_mul_overflow(args.images, d.h * d.w, &in_pixels) || __builtin_mul_overflow(args.images, pixels(c), &out_pixels) ||
         out_pixels > n_limit || out_of_reach(in_pixels, args.a_stride))
-      return bad("conv: more than 2^31 - 1 output pixels, or images so far apart that their bytes leave 64 bits");
+      return invalid("conv: more than 2^31 - 1 output pixels, or images so far apart that their bytes leave 64 bits");
     if (d.gemm.a == Type::b1 && !padding_is_zero(args.a, args.a_stride, args.images * d.h * d.w, d.c))
-      return bad("conv: a bit of a beyond c is not 0");
+      return invalid("conv: a bit of a beyond c is not 0");
     GemmArgs item;
     item.m = args.images * pixels(c);
     item.c = args.c;
@@ -294,8 +286,8 @@ struct ConvAccess {
   }
 
   static Status plan(const ConvDesc& d, const Weights& w, Conv* out) {
-    if (!out) return bad("conv: null pointer");
-    if (!w.blob()) return bad("conv: the weights are empty (neither packed nor opened)");
+    if (!out) return invalid("conv: null pointer");
+    if (!w.blob()) return invalid("conv: the weights are empty (neither packed nor opened)");
     if (Status s = narrow::check(d, w); !s.ok()) return s;
     GemmDesc gemm = d.gemm;
     gemm.a_threshold = nullptr;  // of channels, not of k
@@ -311,7 +303,7 @@ struct ConvAccess {
     conv.conv_h_ = conv.out_h_ = conv_output(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top + d.pad_bottom);
     conv.conv_w_ = conv.out_w_ = conv_output(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left + d.pad_right);
     if (d.pool.h || d.pool.w) {
-      if (d.gemm.c != Type::b1) return bad("conv: a pool needs an output of bits");
+      if (d.gemm.c != Type::b1) return invalid("conv: a pool needs an output of bits");
       // An empty output is pooled to an empty one.
       const auto some = [](std::int64_t size) { return std::max<std::int64_t>(1, size); };
       if (Status s = check_pool(d.pool, some(conv.conv_h_), some(conv.conv_w_)); !s.ok()) return s;
@@ -346,13 +338,13 @@ std::size_t Conv::scratch_size(std::int64_t images, int threads) const noexcept 
 
 Status Conv::run(const ConvArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {
   const Product& p = GemmAccess::product(gemm_);
-  if (!p.kernel) return bad("conv: run before plan");
+  if (!p.kernel) return invalid("conv: run before plan");
   if (Status s = ConvAccess::check(*this, args); !s.ok()) return s;
   if (args.images == 0 || p.n == 0 || out_h_ * out_w_ == 0) return {};
   const int threads = parallel.for_each ? parallel.threads : 1;
   if (bytes < scratch_size(args.images, threads))
     return {Code::scratch_too_small, "conv: the scratch buffer is smaller than scratch_size says"};
-  if (!scratch) return bad("conv: scratch is null");
+  if (!scratch) return invalid("conv: scratch is null");
   const std::int64_t together = ConvAccess::images_together(*this, threads), pixels = ConvAccess::pixels(*this);
   const Report report(p, "conv", args.images * pixels, ConvAccess::filters(*this), args.images, Type::b1, parallel.threads);
   for (std::int64_t first = 0; first < args.images; first += together) {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <optional>
 
 #include "src/bits.h"
 #include "src/cpu.h"
@@ -14,14 +15,13 @@
 #include "src/gemm.h"
 #include "src/registry.h"
 #include "src/report.h"
+#include "src/status.h"
 #include "src/weights.h"
 
 namespace narrow {
 namespace {
 
 constexpr Status scratch_too_small{Code::scratch_too_small, "gemm: the scratch buffer is smaller than scratch_size says"};
-Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
-
 /// relu and clamp act on the integers of an 8-bit output: rounding is monotone, so clamping before or after it is the same.
 void set_output_range(EpilogueSpec* spec) {
   const std::int32_t zero = spec->c_zero_point;
@@ -94,6 +94,20 @@ Status GemmAccess::check_output(const Gemm& gemm, const GemmArgs& item) {
   return narrow::check_output(gemm.desc_, gemm.weights_.n(), product(gemm), item);
 }
 
+Status GemmAccess::check_batch(const Gemm& gemm, const GemmArgs* items, int count, const void* scratch, std::size_t bytes,
+                               const Parallel& parallel, Blocking* blocking) {
+  const Product& p = product(gemm);
+  std::int64_t largest = 0;
+  for (int i = 0; i < count; ++i) {
+    if (Status s = check_item(gemm.desc_, gemm.weights_.n(), p, items[i]); !s.ok()) return s;
+    largest = std::max(largest, items[i].m);
+  }
+  *blocking = narrow::blocking(p, largest, parallel.for_each ? parallel.threads : 1);
+  const std::size_t needed = scratch_bytes(p, *blocking, largest);
+  if (bytes < needed) return scratch_too_small;
+  return needed > 0 && !scratch ? invalid("gemm: scratch is null") : Status{};
+}
+
 Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kernel, Gemm* out) {
   static_assert(sizeof(Product) <= sizeof(Gemm::state_) && alignof(Product) <= 8);
   if (Status s = check_plan(d, w, kernel); !s.ok()) return s;
@@ -148,10 +162,10 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
 }
 
 Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexcept {
-  if (!out) return bad("gemm: null pointer");
-  if (!weights.blob()) return bad("gemm: the weights are empty (neither packed nor opened)");
+  if (!out) return invalid("gemm: null pointer");
+  if (!weights.blob()) return invalid("gemm: the weights are empty (neither packed nor opened)");
   if (const BlobHeader& h = WeightsAccess::header(weights); filter_groups(h) > 1 || h.filter_c != 0)
-    return bad("gemm: the weights are filters of a convolution");
+    return invalid("gemm: the weights are filters of a convolution");
   return GemmAccess::plan(desc, weights, out);
 }
 
@@ -174,19 +188,13 @@ std::size_t Gemm::scratch_size(std::int64_t m, int threads) const noexcept {
 Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::size_t bytes,
                        const Parallel& parallel) const noexcept {
   const Product& p = GemmAccess::product(*this);
-  if (!p.kernel) return bad("gemm: run before plan");
-  if (count < 0) return bad("gemm: negative count");
-  if (count > 0 && !items) return bad("gemm: items is null");
-  std::int64_t largest = 0, total = 0;  // of int items of up to m_limit rows
-  for (int i = 0; i < count; ++i) {
-    if (Status s = check_item(desc_, weights_.n(), p, items[i]); !s.ok()) return s;
-    largest = std::max(largest, items[i].m);
-    total += items[i].m;
-  }
-  const Blocking b = blocking(p, largest, parallel.for_each ? parallel.threads : 1);
-  const std::size_t needed = scratch_bytes(p, b, largest);
-  if (bytes < needed) return scratch_too_small;
-  if (needed > 0 && !scratch) return bad("gemm: scratch is null");
+  if (!p.kernel) return invalid("gemm: run before plan");
+  if (count < 0) return invalid("gemm: negative count");
+  if (count > 0 && !items) return invalid("gemm: items is null");
+  Blocking b;
+  if (Status s = GemmAccess::check_batch(*this, items, count, scratch, bytes, parallel, &b); !s.ok()) return s;
+  std::int64_t total = 0;  // of int items of up to m_limit rows
+  for (int i = 0; i < count; ++i) total += items[i].m;
   const Report report(p, "gemm", total, p.n, count, weights_.type(), parallel.threads);
   multiply({&p}, b, items, count, scratch, bytes, parallel);
   return {};
@@ -198,7 +206,7 @@ Status Gemm::run(const GemmArgs& args, void* scratch, std::size_t bytes, const P
     if (Status s = check_item(desc_, weights_.n(), p, args); !s.ok()) return s;
     const std::size_t needed = whole_scratch_bytes(p, args.m);
     if (bytes < needed) return scratch_too_small;
-    if (needed > 0 && !scratch) return bad("gemm: scratch is null");
+    if (needed > 0 && !scratch) return invalid("gemm: scratch is null");
     multiply_whole(p, args, scratch);
     return {};
   }
@@ -222,9 +230,16 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
   // Item by item through a window on the stack: no allocation, and no limit on the count.
   constexpr int window = 32;
   GemmArgs items[window];
-  if (!p.kernel) return bad("gemm: run before plan");
-  if (count < 0) return bad("gemm: negative count");
-  if (is_4bit(p.a) && a_batch_stride % 2 != 0) return bad("gemm: an odd a_batch_stride of 4-bit values");
+  if (!p.kernel) return invalid("gemm: run before plan");
+  if (count < 0) return invalid("gemm: negative count");
+  if (is_4bit(p.a) && a_batch_stride % 2 != 0) return invalid("gemm: an odd a_batch_stride of 4-bit values");
+  if (count > 0)
+    if (Status s = check_item(desc_, weights_.n(), p, first); !s.ok()) return s;
+  const auto values_of_row = std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
+  if (out_of_reach(count * first.m, values_of_row) || out_of_reach(count, a_batch_stride) || out_of_reach(count, c_batch_stride) ||
+      (first.residual && out_of_reach(count, residual_batch_stride)))
+    return invalid(too_far);
+  std::optional<Report> report;
   for (int begin = 0; begin < count; begin += window) {
     const int filled = std::min(window, count - begin);
     for (int i = 0; i < filled; ++i) {
@@ -236,11 +251,13 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
       items[i].a = moved(first.a, a_batch_stride, p.a);
       items[i].c = const_cast<char*>(moved(first.c, c_batch_stride, p.spec.c));
       items[i].residual = moved(first.residual, residual_batch_stride, p.spec.residual);
-      if (first.a_scale)
-        items[i].a_scale = first.a_scale + at * first.m * std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
+      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m * values_of_row;
       if (first.a_zero_point) items[i].a_zero_point = first.a_zero_point + at * first.m;
     }
-    if (Status s = run_batch(items, filled, scratch, bytes, parallel); !s.ok()) return s;
+    Blocking b;
+    if (Status s = GemmAccess::check_batch(*this, items, filled, scratch, bytes, parallel, &b); !s.ok()) return s;
+    if (!report) report.emplace(p, "gemm", count * first.m, p.n, count, weights_.type(), parallel.threads);
+    multiply({&p}, b, items, filled, scratch, bytes, parallel);
   }
   return {};
 }
@@ -253,20 +270,24 @@ std::size_t Gemm::grouped_scratch_size(const Gemm* plans, int count, std::int64_
 
 Status Gemm::run_grouped(const Gemm* plans, int count, const std::int64_t* offsets, const GemmArgs& all, void* scratch,
                          std::size_t bytes, const Parallel& parallel) noexcept {
-  if (count < 0) return bad("gemm: negative count");
+  if (count < 0) return invalid("gemm: negative count");
   if (count == 0) return {};
-  if (!plans || !offsets) return bad("gemm: plans or offsets are null");
+  if (!plans || !offsets) return invalid("gemm: plans or offsets are null");
   const Product& p = GemmAccess::product(*plans);
-  if (!p.kernel) return bad("gemm: run before plan");
+  if (!p.kernel) return invalid("gemm: run before plan");
   for (int i = 0; i < count; ++i) {
     const Product& other = GemmAccess::product(plans[i]);
-    if (!other.kernel || !alike(p, other)) return bad("gemm: plans of one call differ in more than their weights");
-    if (offsets[i] < 0 || offsets[i] > offsets[i + 1]) return bad("gemm: offsets are not ascending from 0");
+    if (!other.kernel || !alike(p, other)) return invalid("gemm: plans of one call differ in more than their weights");
+    if (offsets[i] < 0 || offsets[i] > offsets[i + 1]) return invalid("gemm: offsets are not ascending from 0");
   }
-  if (offsets[count] > all.m) return bad("gemm: offsets beyond m");
+  if (all.m > m_limit) return invalid("gemm: m above 2^31 - 1");
+  if (offsets[count] > all.m) return invalid("gemm: offsets beyond m");
+  if (out_of_reach(all.m, all.a_stride) || out_of_reach(all.m, all.c_stride) ||
+      (all.residual && out_of_reach(all.m, all.residual_stride)))
+    return invalid(too_far);
   const int threads = parallel.for_each ? parallel.threads : 1;
   if (bytes < grouped_scratch_size(plans, count, offsets[count] - offsets[0], threads)) return scratch_too_small;
-  if (!scratch) return bad("gemm: scratch is null");
+  if (!scratch) return invalid("gemm: scratch is null");
 
   // The items come first in scratch, then what their products need.
   char* const end = static_cast<char*>(scratch) + bytes;

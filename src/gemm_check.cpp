@@ -6,13 +6,11 @@
 
 #include "src/driver.h"
 #include "src/gemm.h"
+#include "src/status.h"
 #include "src/weights.h"
 
 namespace narrow {
 namespace {
-
-Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
-constexpr char too_far[] = "gemm: rows so far apart that their bytes leave 64 bits";
 
 bool is_integer(Type t) { return t == Type::s8 || t == Type::u8 || is_4bit(t); }
 bool is_int8(Type t) { return t == Type::s8 || t == Type::u8; }
@@ -27,23 +25,23 @@ Status check_a(const GemmDesc& d, bool bits) {
   if (d.a == Type::b1 && !bits) return {Code::unsupported, "gemm: b1 takes b1 weights that are packed for b1"};
   if (bits && is_4bit(d.a)) return {Code::unsupported, "gemm: what becomes bits is u8, s8, f32, bf16 or f16"};
   if (is_float(d.a) && !bits) {
-    if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric) return bad("gemm: unknown dynamic quantization");
+    if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric) return invalid("gemm: unknown dynamic quantization");
     return {};
   }
   if (d.a_scale_per != Per::tensor && d.a_scale_per != Per::row && d.a_scale_per != Per::group)
-    return bad("gemm: scales of a are per tensor, row or group");
+    return invalid("gemm: scales of a are per tensor, row or group");
   if (d.a_zero_point_per != Per::tensor && d.a_zero_point_per != Per::row)
-    return bad("gemm: zero points of a are per tensor or per row");
-  if (!std::isfinite(d.a_scale)) return bad("gemm: a_scale is not finite");
-  if (bits && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0)) return bad("gemm: bits have no zero points");
-  if (!bits && !in_range(d.a_zero_point, d.a)) return bad("gemm: a_zero_point is outside the range of a's type");
+    return invalid("gemm: zero points of a are per tensor or per row");
+  if (!std::isfinite(d.a_scale)) return invalid("gemm: a_scale is not finite");
+  if (bits && (d.a_zero_point_per != Per::tensor || d.a_zero_point != 0)) return invalid("gemm: bits have no zero points");
+  if (!bits && !in_range(d.a_zero_point, d.a)) return invalid("gemm: a_zero_point is outside the range of a's type");
   return {};
 }
 
 /// What weights with groups of k do not go together with, and what goes with them only.
 Status check_groups(const GemmDesc& d, bool grouped) {
   if (!grouped) {
-    return d.a_scale_per == Per::group ? bad("gemm: scales of a per group need weights with groups") : Status{};
+    return d.a_scale_per == Per::group ? invalid("gemm: scales of a per group need weights with groups") : Status{};
   }
   if (d.a == Type::u8) return {Code::unsupported, "gemm: weights with groups take a as s8, s4, u4, f32, bf16 or f16"};
   if (is_float(d.a) && d.dynamic != Dynamic::symmetric)
@@ -57,31 +55,31 @@ Status check_groups(const GemmDesc& d, bool grouped) {
 }
 
 Status check_fixed_point(const GemmDesc& d, std::int64_t n, bool quantized) {
-  if (!is_int8(d.c)) return bad("gemm: fixed_point needs an s8 or u8 output");
-  if (d.bias_f32) return bad("gemm: fixed_point takes an s32 bias");
-  if (d.residual != Type::none) return bad("gemm: fixed_point takes no residual");
+  if (!is_int8(d.c)) return invalid("gemm: fixed_point needs an s8 or u8 output");
+  if (d.bias_f32) return invalid("gemm: fixed_point takes an s32 bias");
+  if (d.residual != Type::none) return invalid("gemm: fixed_point takes no residual");
   if (d.activation != Activation::none && d.activation != Activation::relu && d.activation != Activation::clamp)
-    return bad("gemm: fixed_point takes the activations none, relu and clamp");
-  if (quantized || d.a_scale_per == Per::row) return bad("gemm: fixed_point needs one scale for all rows of a");
+    return invalid("gemm: fixed_point takes the activations none, relu and clamp");
+  if (quantized || d.a_scale_per == Per::row) return invalid("gemm: fixed_point needs one scale for all rows of a");
   if (d.multiplier_per != Per::tensor && d.multiplier_per != Per::column)
-    return bad("gemm: multipliers are per tensor or per column");
-  if (!d.multiplier || !d.shift) return bad("gemm: fixed_point needs multiplier and shift");
+    return invalid("gemm: multipliers are per tensor or per column");
+  if (!d.multiplier || !d.shift) return invalid("gemm: fixed_point needs multiplier and shift");
   for (std::int64_t j = 0, count = d.multiplier_per == Per::column ? n : 1; j < count; ++j) {
-    if (d.multiplier[j] < (1 << 30)) return bad("gemm: a multiplier is outside [2^30, 2^31)");
-    if (d.shift[j] < 1 || d.shift[j] > 62) return bad("gemm: a shift is outside [1, 62]");
+    if (d.multiplier[j] < (1 << 30)) return invalid("gemm: a multiplier is outside [2^30, 2^31)");
+    if (d.shift[j] < 1 || d.shift[j] > 62) return invalid("gemm: a shift is outside [1, 62]");
   }
   return {};
 }
 
 Status check_bits(const GemmDesc& d, std::int64_t n, bool quantized) {
-  if (!d.threshold && n > 0) return bad("gemm: a b1 output needs thresholds");
-  if (quantized) return bad("gemm: a b1 output needs an integer a, or one of bits");
-  if (d.bias_f32) return bad("gemm: a b1 output takes an s32 bias");
+  if (!d.threshold && n > 0) return invalid("gemm: a b1 output needs thresholds");
+  if (quantized) return invalid("gemm: a b1 output needs an integer a, or one of bits");
+  if (d.bias_f32) return invalid("gemm: a b1 output takes an s32 bias");
   if (d.accumulate || d.residual != Type::none || d.activation != Activation::none)
-    return bad("gemm: a b1 output takes no accumulate, residual or activation");
+    return invalid("gemm: a b1 output takes no accumulate, residual or activation");
   if (d.at_most)
     for (std::int64_t j = 0; j < n; ++j)
-      if (d.at_most[j] > 1) return bad("gemm: an at_most is neither 0 nor 1");
+      if (d.at_most[j] > 1) return invalid("gemm: an at_most is neither 0 nor 1");
   return {};
 }
 
@@ -91,15 +89,15 @@ Status check_c(const GemmDesc& d, std::int64_t n, bool quantized) {
   const bool rounded = is_int8(d.c);
   if (d.c != Type::s32 && !is_float(d.c) && !rounded)
     return {Code::unsupported, "gemm: c must be s32, f32, bf16, f16, s8, u8 or b1"};
-  if (d.bias_s32 && d.bias_f32) return bad("gemm: two biases");
-  if (d.c == Type::s32 && d.bias_f32) return bad("gemm: an s32 output takes an s32 bias");
-  if (d.accumulate && rounded) return bad("gemm: accumulate needs an s32, f32, bf16 or f16 output");
+  if (d.bias_s32 && d.bias_f32) return invalid("gemm: two biases");
+  if (d.c == Type::s32 && d.bias_f32) return invalid("gemm: an s32 output takes an s32 bias");
+  if (d.accumulate && rounded) return invalid("gemm: accumulate needs an s32, f32, bf16 or f16 output");
   if (d.residual != Type::none) {
-    if (!is_float(d.residual) && !is_int8(d.residual)) return bad("gemm: residual must be f32, bf16, f16, s8 or u8");
-    if (d.c == Type::s32) return bad("gemm: an s32 output takes no residual");
-    if (is_int8(d.residual) && !std::isfinite(d.residual_scale)) return bad("gemm: residual_scale is not finite");
+    if (!is_float(d.residual) && !is_int8(d.residual)) return invalid("gemm: residual must be f32, bf16, f16, s8 or u8");
+    if (d.c == Type::s32) return invalid("gemm: an s32 output takes no residual");
+    if (is_int8(d.residual) && !std::isfinite(d.residual_scale)) return invalid("gemm: residual_scale is not finite");
     if (is_int8(d.residual) && !in_range(d.residual_zero_point, d.residual))
-      return bad("gemm: residual_zero_point is outside the range of the residual's type");
+      return invalid("gemm: residual_zero_point is outside the range of the residual's type");
   }
   switch (d.activation) {
     case Activation::none:
@@ -108,22 +106,22 @@ Status check_c(const GemmDesc& d, std::int64_t n, bool quantized) {
     case Activation::silu:
       break;
     case Activation::clamp:
-      if (!(d.lo <= d.hi)) return bad("gemm: clamp needs lo <= hi");
+      if (!(d.lo <= d.hi)) return invalid("gemm: clamp needs lo <= hi");
       break;
     case Activation::leaky_relu:
-      if (!std::isfinite(d.slope)) return bad("gemm: slope is not finite");
+      if (!std::isfinite(d.slope)) return invalid("gemm: slope is not finite");
       break;
     default:
-      return bad("gemm: unknown activation");
+      return invalid("gemm: unknown activation");
   }
-  if (d.c == Type::s32 && d.activation != Activation::none) return bad("gemm: an s32 output takes no activation");
+  if (d.c == Type::s32 && d.activation != Activation::none) return invalid("gemm: an s32 output takes no activation");
   if (rounded) {
     if (!(d.c_scale > 0) || !std::isfinite(d.c_scale) || !std::isfinite(1.0f / d.c_scale))
-      return bad("gemm: c_scale (and its inverse) must be positive and finite");
-    if (!in_range(d.c_zero_point, d.c)) return bad("gemm: c_zero_point is outside the range of c's type");
+      return invalid("gemm: c_scale (and its inverse) must be positive and finite");
+    if (!in_range(d.c_zero_point, d.c)) return invalid("gemm: c_zero_point is outside the range of c's type");
   }
   if (d.requantize == Requantize::fixed_point) return check_fixed_point(d, n, quantized);
-  return d.requantize == Requantize::float_multiplier ? Status{} : bad("gemm: unknown requantization");
+  return d.requantize == Requantize::float_multiplier ? Status{} : invalid("gemm: unknown requantization");
 }
 
 /// The largest |a - zero_point| of any value.
@@ -160,39 +158,39 @@ Status check_plan(const GemmDesc& d, const Weights& w, const Kernel& kernel) noe
 }
 
 Status check_output(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) noexcept {
-  if (!item.c) return bad("gemm: c is null");
-  if (item.c_stride < elements_of(d.c, n)) return bad("gemm: c_stride is shorter than a row");
-  if (out_of_reach(item.m, item.c_stride)) return bad(too_far);
+  if (!item.c) return invalid("gemm: c is null");
+  if (item.c_stride < elements_of(d.c, n)) return invalid("gemm: c_stride is shorter than a row");
+  if (out_of_reach(item.m, item.c_stride)) return invalid(too_far);
   if (d.residual != Type::none) {
-    if (!item.residual) return bad("gemm: residual is null");
-    if (item.residual_stride < n) return bad("gemm: residual_stride is shorter than a row");
-    if (out_of_reach(item.m, item.residual_stride)) return bad(too_far);
+    if (!item.residual) return invalid("gemm: residual is null");
+    if (item.residual_stride < n) return invalid("gemm: residual_stride is shorter than a row");
+    if (out_of_reach(item.m, item.residual_stride)) return invalid(too_far);
   }
   if (is_float(d.a) && p.kernel->sums != Sums::bits) return {};
   if (d.a_scale_per != Per::tensor) {
     const std::int64_t count = item.m * (d.a_scale_per == Per::group ? p.groups.count : 1);
-    if (!item.a_scale) return bad("gemm: a_scale is null");
+    if (!item.a_scale) return invalid("gemm: a_scale is null");
     for (std::int64_t i = 0; i < count; ++i)
-      if (!std::isfinite(item.a_scale[i])) return bad("gemm: an a_scale is not finite");
+      if (!std::isfinite(item.a_scale[i])) return invalid("gemm: an a_scale is not finite");
   }
   return {};
 }
 
 Status check_item(const GemmDesc& d, std::int64_t n, const Product& p, const GemmArgs& item) noexcept {
-  if (item.m < 0) return bad("gemm: negative m");
-  if (item.m > m_limit) return bad("gemm: m above 2^31 - 1");
+  if (item.m < 0) return invalid("gemm: negative m");
+  if (item.m > m_limit) return invalid("gemm: m above 2^31 - 1");
   if (item.m == 0 || n == 0) return {};
-  if (!item.a && p.k > 0) return bad("gemm: a is null");
-  if (item.a_stride < p.k) return bad("gemm: a_stride is shorter than a row");
-  if (out_of_reach(item.m, item.a_stride)) return bad(too_far);
-  if (is_4bit(d.a) && item.a_stride % 2 != 0) return bad("gemm: an odd a_stride of 4-bit values");
+  if (!item.a && p.k > 0) return invalid("gemm: a is null");
+  if (item.a_stride < p.k) return invalid("gemm: a_stride is shorter than a row");
+  if (out_of_reach(item.m, item.a_stride)) return invalid(too_far);
+  if (is_4bit(d.a) && item.a_stride % 2 != 0) return invalid("gemm: an odd a_stride of 4-bit values");
   if (d.a == Type::b1 && !padding_is_zero(item.a, item.a_stride, item.m, p.real_k))
-    return bad("gemm: a bit of a beyond k is not 0");
+    return invalid("gemm: a bit of a beyond k is not 0");
   if (Status s = check_output(d, n, p, item); !s.ok()) return s;
   if (!is_float(d.a) && d.a_zero_point_per == Per::row) {
-    if (!item.a_zero_point) return bad("gemm: a_zero_point is null");
+    if (!item.a_zero_point) return invalid("gemm: a_zero_point is null");
     for (std::int64_t i = 0; i < item.m; ++i)
-      if (!in_range(item.a_zero_point[i], d.a)) return bad("gemm: an a_zero_point is outside the range of a's type");
+      if (!in_range(item.a_zero_point[i], d.a)) return invalid("gemm: an a_zero_point is outside the range of a's type");
   }
   return {};
 }

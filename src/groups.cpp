@@ -7,6 +7,7 @@
 
 #include "kernels/common/float16.h"
 #include "src/raw.h"
+#include "src/status.h"
 #include "src/weights.h"
 
 namespace narrow {
@@ -73,23 +74,21 @@ std::int64_t group_panel_bytes(const GroupFormat& f, Type b, const Geometry& g, 
 }
 
 Status check_groups(const WeightsDesc& d) noexcept {
-  auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
   const GroupsDesc& g = d.groups;
-  if (g.size < 0 || g.size % 8 != 0) return bad("weights: the size of groups is not a multiple of 8");
-  if (g.size > k_limit) return bad("weights: groups longer than 2^24");
-  if (!is_float(g.scale_type)) return bad("weights: scales of groups are f32, bf16 or f16");
+  if (g.size < 0 || g.size % 8 != 0) return invalid("weights: the size of groups is not a multiple of 8");
+  if (g.size > k_limit) return invalid("weights: groups longer than 2^24");
+  if (!is_float(g.scale_type)) return invalid("weights: scales of groups are f32, bf16 or f16");
   const Type z = g.zero_point_type;
   if (g.zero_point && z != Type::u8 && !is_4bit(z) && !is_float(z))
-    return bad("weights: zero points of groups are u8, u4, s4, f32, bf16 or f16");
-  if (g.zero_point && is_4bit(z) && d.type == Type::s8) return bad("weights: zero points of s8 in groups are u8 or floats");
-  if (g.zero_point && is_4bit(z) && z != d.type) return bad("weights: 4-bit zero points of another type than the weights");
+    return invalid("weights: zero points of groups are u8, u4, s4, f32, bf16 or f16");
+  if (g.zero_point && is_4bit(z) && d.type == Type::s8) return invalid("weights: zero points of s8 in groups are u8 or floats");
+  if (g.zero_point && is_4bit(z) && z != d.type) return invalid("weights: 4-bit zero points of another type than the weights");
   return {};
 }
 
 Status check_group_values(const WeightsDesc& d) noexcept {
-  auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
   if (d.n == 0 || d.k == 0 || d.data_type != Type::none) return {};
-  if (!d.groups.scale) return bad("weights: groups without scales");
+  if (!d.groups.scale) return invalid("weights: groups without scales");
   const bool bytes = d.groups.zero_point && d.groups.zero_point_type == Type::u8;
   const int lo = d.type == Type::u4 ? 0 : d.type == Type::s4 ? -8 : -128, hi = d.type == Type::s8 ? 127 : lo + 15;
   const RawWeights raw(d);
@@ -97,10 +96,10 @@ Status check_group_values(const WeightsDesc& d) noexcept {
   for (std::int64_t j = 0; j < d.n; j += max_tile_cols)
     for (std::int64_t g = 0; g < count_of(d); ++g) {
       const int cols = static_cast<int>(std::min<std::int64_t>(max_tile_cols, d.n - j));
-      if (!raw.group(g, j, cols, &columns)) return bad("weights: a scale or zero point is not finite");
+      if (!raw.group(g, j, cols, &columns)) return invalid("weights: a scale or zero point is not finite");
       for (int c = 0; c < cols && bytes; ++c)
         if (columns.zero_point[c] < lo || columns.zero_point[c] > hi)
-          return bad("weights: a zero point is outside the range of the weights");
+          return invalid("weights: a zero point is outside the range of the weights");
     }
   return {};
 }

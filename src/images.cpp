@@ -5,8 +5,20 @@
 
 #include "src/bits.h"
 #include "src/claim.h"
+#include "src/status.h"
 
 namespace narrow {
+
+Status check_geometry(const ConvDesc& d) noexcept {
+  for (std::int64_t size : {d.h, d.w, d.c, d.kernel_h, d.kernel_w, d.stride_h, d.stride_w, d.dilation_h, d.dilation_w})
+    if (size < 1 || size > size_limit) return invalid("conv: sizes, strides and dilations are 1 to 2^30");
+  for (std::int64_t pad : {d.pad_top, d.pad_left, d.pad_bottom, d.pad_right})
+    if (pad < 0 || pad > size_limit) return invalid("conv: padding is 0 to 2^30");
+  const std::int64_t padded_h = d.h + d.pad_top + d.pad_bottom, padded_w = d.w + d.pad_left + d.pad_right;
+  if (padded_h > image_limit / padded_w / d.c) return invalid("conv: an image is too large with its padding");
+  return {};
+}
+
 namespace {
 
 /// Pixels of padding, of so many channels, stored in elements of the kernel.

@@ -7,6 +7,12 @@
 
 namespace narrow {
 
+/// Of any size: products of two stay far from overflow. Of an image's elements, with its padding: so do bytes of many images.
+inline constexpr std::int64_t size_limit = std::int64_t{1} << 30, image_limit = std::int64_t{1} << 38;
+
+/// Sizes, strides, dilations and paddings of a convolution, by themselves.
+Status check_geometry(const ConvDesc& desc) noexcept;
+
 /// Of a convolution's images as it reads them. `image` holds the channels of one group where they are copied, else of all.
 struct ImageLayout {
   bool copied;                     ///< padded, or not stored as the kernel reads them

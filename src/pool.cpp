@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/bits.h"
 #include "src/claim.h"
+#include "src/images.h"
+#include "src/status.h"
 
 namespace narrow {
 namespace {
-
-constexpr std::int64_t most = std::int64_t{1} << 30;  // of any size
-
-Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
 
 /// out |= from, whole words.
 void merge(char* out, const char* from, std::int64_t bytes) {
@@ -35,11 +34,11 @@ void merge(char* out, const char* from, std::int64_t bytes) {
 
 Status check_pool(const PoolWindow& p, std::int64_t h, std::int64_t w) noexcept {
   for (std::int64_t size : {p.h, p.w, p.stride_h, p.stride_w, h, w})
-    if (size < 1 || size > most) return bad("pool: sizes and strides are at least 1");
+    if (size < 1 || size > size_limit) return invalid("pool: sizes and strides are at least 1");
   for (std::int64_t pad : {p.pad_top, p.pad_bottom})
-    if (pad < 0 || pad >= p.h) return bad("pool: padding is negative or as high as the window");
+    if (pad < 0 || pad >= p.h) return invalid("pool: padding is negative or as high as the window");
   for (std::int64_t pad : {p.pad_left, p.pad_right})
-    if (pad < 0 || pad >= p.w) return bad("pool: padding is negative or as wide as the window");
+    if (pad < 0 || pad >= p.w) return invalid("pool: padding is negative or as wide as the window");
   return {};
 }
 
@@ -64,10 +63,14 @@ void pool_bits(const PoolWindow& p, const BitImages& d, void* out, std::int64_t 
 Status max_pool_bits(const PoolWindow& window, const BitImages& d, void* out, std::int64_t out_stride,
                      const Parallel& parallel) noexcept {
   if (Status s = check_pool(window, d.h, d.w); !s.ok()) return s;
-  if (d.images < 0 || d.c < 1 || d.c > most) return bad("pool: images or channels out of range");
+  if (d.images < 0 || d.c < 1 || d.c > size_limit) return invalid("pool: images or channels out of range");
   if (d.images == 0) return {};
-  if (!d.a || !out) return bad("pool: null pointer");
-  if (d.a_stride < bit_row_bytes(d.c) || out_stride < bit_row_bytes(d.c)) return bad("pool: a stride is shorter than a pixel");
+  if (!d.a || !out) return invalid("pool: null pointer");
+  if (d.a_stride < bit_row_bytes(d.c) || out_stride < bit_row_bytes(d.c)) return invalid("pool: a stride is shorter than a pixel");
+  std::int64_t pixels;  // no fewer than of the output
+  if (__builtin_mul_overflow(d.images, (d.h + window.h) * (d.w + window.w), &pixels) || out_of_reach(pixels, d.a_stride) ||
+      out_of_reach(pixels, out_stride))
+    return invalid("pool: images so far apart that their bytes leave 64 bits");
   pool_bits(window, d, out, out_stride, parallel);
   return {};
 }

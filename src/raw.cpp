@@ -6,6 +6,7 @@
 
 #include "kernels/common/float16.h"
 #include "src/quantize.h"
+#include "src/status.h"
 
 namespace narrow {
 namespace {
@@ -119,6 +120,14 @@ float float_at(const void* p, Type type) {
   return type == Type::f16 ? to_float(F16{bits}) : to_float(Bf16{bits});
 }
 
+/// `count` k of a column of float weights, from k on.
+FloatSource floats_of(const WeightsDesc& d, std::int64_t column, std::int64_t k, std::int64_t count) {
+  const bool nk = d.order == Order::nk;
+  const std::int64_t stride = d.stride ? d.stride : nk ? d.k : d.n, first = nk ? column * stride + k : k * stride + column;
+  return {static_cast<const char*>(d.data) + first * static_cast<std::int64_t>(size_of(d.data_type)), d.data_type, nk ? 1 : stride,
+          count};
+}
+
 }  // namespace
 
 float FloatGrid::at(std::int64_t group, std::int64_t column) const noexcept {
@@ -126,32 +135,31 @@ float FloatGrid::at(std::int64_t group, std::int64_t column) const noexcept {
 }
 
 Status normalize(const WeightsDesc& desc, WeightsDesc* out) noexcept {
-  auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
   WeightsDesc d = desc;
-  if (static_cast<unsigned>(d.layout) >= layout_count) return bad("weights: unknown layout");
+  if (static_cast<unsigned>(d.layout) >= layout_count) return invalid("weights: unknown layout");
   const Format& f = format_of(d);
   if (d.data_type != Type::none) {
-    if (!is_float(d.data_type)) return bad("weights: data_type is none, f32, bf16 or f16");
+    if (!is_float(d.data_type)) return invalid("weights: data_type is none, f32, bf16 or f16");
     if (d.type != Type::s8 && !is_4bit(d.type)) return {Code::unsupported, "weights: floats are quantized to s8, s4 or u4"};
-    if (d.layout != Layout::matrix || d.permutation) return bad("weights: floats are a matrix, in the order of k");
-    if (d.range != Range::min_max && d.range != Range::mse) return bad("weights: unknown search for the range");
+    if (d.layout != Layout::matrix || d.permutation) return invalid("weights: floats are a matrix, in the order of k");
+    if (d.range != Range::min_max && d.range != Range::mse) return invalid("weights: unknown search for the range");
   }
   if (d.layout != Layout::matrix) {
-    if (d.type != f.type) return bad("weights: another type than the layout's");
-    if (d.k % f.k_unit != 0 || d.n % f.n_unit != 0) return bad("weights: k or n is no multiple of the layout's blocks");
-    if (d.stride != 0) return bad("weights: a stride is a matrix's");
+    if (d.type != f.type) return invalid("weights: another type than the layout's");
+    if (d.k % f.k_unit != 0 || d.n % f.n_unit != 0) return invalid("weights: k or n is no multiple of the layout's blocks");
+    if (d.stride != 0) return invalid("weights: a stride is a matrix's");
     if (f.group != 0 && d.groups.size != 0 && d.groups.size != f.group)
-      return bad("weights: another size of groups than the layout's");
-    if (f.group == 0 && d.groups.size == 0) return bad("weights: a layout with groups, and no size of them");
+      return invalid("weights: another size of groups than the layout's");
+    if (f.group == 0 && d.groups.size == 0) return invalid("weights: a layout with groups, and no size of them");
     if (blocks_have_scales(f)) {
-      if (d.groups.scale || d.groups.zero_point) return bad("weights: the layout's blocks have their own scales");
+      if (d.groups.scale || d.groups.zero_point) return invalid("weights: the layout's blocks have their own scales");
       d.groups.scale_type = Type::f16;
       d.groups.scale = d.data;
     }
     if (f.group != 0) d.groups.size = f.group;
     d.order = f.order;
     if (d.groups.zero_point && f.zeros && d.groups.zero_point_type != Type::u4)
-      return bad("weights: zero points of this layout are u4");
+      return invalid("weights: zero points of this layout are u4");
   }
   if (d.permutation && d.groups.size == 0) return {Code::unsupported, "weights: a permutation goes with groups"};
   *out = d;
@@ -191,13 +199,9 @@ bool RawWeights::group(std::int64_t g, std::int64_t column, int cols, GroupColum
   for (int c = 0; c < cols; ++c) {
     const std::int64_t j = column + c;
     if (desc_.data_type != Type::none) {
-      const bool nk = desc_.order == Order::nk;
-      const std::int64_t stride = desc_.stride ? desc_.stride : nk ? desc_.k : desc_.n, first = g * group_size_;
-      const FloatSource source{static_cast<const char*>(desc_.data) + (nk ? j * stride + first : first * stride + j) *
-                                                                          static_cast<std::int64_t>(size_of(desc_.data_type)),
-                               desc_.data_type, nk ? 1 : stride, std::min(group_size_, desc_.k - first)};
+      const std::int64_t first = g * group_size_;
       Quantizer q;
-      finite &= fit(source, desc_.type, groups.size ? groups.scale_type : Type::f32, desc_.range, &q);
+      finite &= fit(floats_of(desc_, j, first, std::min(group_size_, desc_.k - first)), desc_.type, groups.size ? groups.scale_type : Type::f32, desc_.range, &q);
       out->scale[c] = q.scale;
       out->offset[c] = q.inverse;
       out->zero_point[c] = q.zero_point;
@@ -227,17 +231,12 @@ void RawWeights::read(std::int64_t column, int cols, std::int64_t k, int count, 
                       std::uint8_t (*out)[read_chunk]) const noexcept {
   const int flip = desc_.type == Type::s4 ? 8 : 0;
   if (desc_.data_type != Type::none) {
-    const bool nk = desc_.order == Order::nk;
-    const std::int64_t stride = desc_.stride ? desc_.stride : nk ? desc_.k : desc_.n;
-    const auto size = static_cast<std::int64_t>(size_of(desc_.data_type));
     const int bias = desc_.type == Type::s4 ? 8 : add;
     for (int c = 0; c < cols; ++c) {
-      const std::int64_t first = nk ? (column + c) * stride + k : k * stride + column + c;
-      const FloatSource source{static_cast<const char*>(desc_.data) + first * size, desc_.data_type, nk ? 1 : stride, count};
       const int lo = desc_.type == Type::u4 ? 0 : desc_.type == Type::s4 ? -8 : -128;
       const Quantizer q{group.scale[c], group.offset[c], group.zero_point[c], lo, lo == 0 ? 15 : -lo - 1};
       float values[FloatSource::block];
-      source.read(0, values);
+      floats_of(desc_, column + c, k, count).read(0, values);
       for (int i = 0; i < count; ++i) out[c][i] = static_cast<std::uint8_t>(q(values[i]) + bias);
     }
     return;

@@ -10,6 +10,7 @@
 #include "src/cpu.h"
 #include "src/raw.h"
 #include "src/registry.h"
+#include "src/status.h"
 
 namespace narrow {
 namespace {
@@ -125,9 +126,9 @@ Status WeightsAccess::packed_size(const WeightsDesc& desc, const Kernel& kernel,
 
 Status WeightsAccess::begin(const WeightsDesc& d, const Kernel& kernel, void* buffer, std::size_t bytes, WeightsStream* out) {
   if (!buffer || reinterpret_cast<std::uintptr_t>(buffer) % line != 0)
-    return {Code::invalid_argument, "weights: the buffer is null or not aligned to 64 bytes"};
+    return invalid("weights: the buffer is null or not aligned to 64 bytes");
   const BlobHeader h = header_of(d, kernel);
-  if (bytes < h.bytes) return {Code::invalid_argument, "weights: the buffer is smaller than packed_size says"};
+  if (bytes < h.bytes) return invalid("weights: the buffer is smaller than packed_size says");
   const BlobSections s = sections_of(h);
   char* blob = static_cast<char*>(buffer);
   std::memset(blob, 0, s.panels);
@@ -136,7 +137,7 @@ Status WeightsAccess::begin(const WeightsDesc& d, const Kernel& kernel, void* bu
     auto* const seen = reinterpret_cast<std::int32_t*>(blob + s.permutation);  // until it is known to be one
     for (std::int64_t k = 0; k < d.k; ++k)
       if (d.permutation[k] < 0 || d.permutation[k] >= d.k || seen[d.permutation[k]]++ != 0)
-        return {Code::invalid_argument, "weights: an index of the permutation is outside k, or there twice"};
+        return invalid("weights: an index of the permutation is outside k, or there twice");
     std::memcpy(seen, d.permutation, sizeof(std::int32_t) * static_cast<std::size_t>(d.k));
   }
   *out = WeightsStream();
@@ -157,9 +158,9 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
   const bool grouped = h.group_size != 0, quantized = d.data_type != Type::none, by_column = is_4bit(d.type) || quantized;
   const std::int64_t at = stream->columns_;  // where the block begins
   const bool later = at > 0;
-  constexpr Status differs{Code::invalid_argument, "weights: a block of other values for the tensor than the one before"};
+  constexpr Status differs = invalid("weights: a block of other values for the tensor than the one before");
   if (d.permutation && std::memcmp(blob + s.permutation, d.permutation, sizeof(std::int32_t) * static_cast<std::size_t>(d.k)) != 0)
-    return {Code::invalid_argument, "weights: a block of another permutation than the whole"};
+    return invalid("weights: a block of another permutation than the whole");
 
   auto* sums = reinterpret_cast<std::int32_t*>(blob + s.sums) + at;
   auto* scales = reinterpret_cast<float*>(blob + s.scales) + (h.scale_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
@@ -214,14 +215,14 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
       if (d.type == Type::b1)
         sums[j] = sum_of_bits(static_cast<const char*>(d.data) + j * stride, d.k);
       else if (h.has_zero_point)
-        sums[j] -= static_cast<std::int32_t>(d.k * zero_points[per_column_zero ? j : 0]);  // modulo 2^32, as all sums are
+        sums[j] = static_cast<std::int32_t>(sums[j] - d.k * zero_points[per_column_zero ? j : 0]);  // modulo 2^32, as all sums
     }
     body.fetch_add(sum_of_hashes, std::memory_order_relaxed);
     const std::int64_t mine = sum_bound(d, begin, end);
     for (std::int64_t seen = bound.load(); seen < mine && !bound.compare_exchange_weak(seen, mine);) {
     }
   });
-  if (!finite) return {Code::invalid_argument, "weights: a weight is not finite"};
+  if (!finite) return invalid("weights: a weight is not finite");
   stream->columns_ += d.n;
   stream->panels_ += panels;
   stream->hash_ += body.load();
@@ -261,7 +262,7 @@ Status WeightsAccess::pack(const WeightsDesc& desc, const Kernel& kernel, void* 
 }
 
 Status Weights::packed_size(const WeightsDesc& desc, std::size_t* bytes) noexcept {
-  if (!bytes) return {Code::invalid_argument, "weights: null pointer"};
+  if (!bytes) return invalid("weights: null pointer");
   WeightsDesc d;
   if (Status s = check_weights(desc, &d); !s.ok()) return s;
   const Kernel* kernel;
@@ -271,7 +272,7 @@ Status Weights::packed_size(const WeightsDesc& desc, std::size_t* bytes) noexcep
 
 Status Weights::pack(const WeightsDesc& desc, void* buffer, std::size_t bytes, Weights* out,
                      const Parallel& parallel) noexcept {
-  if (!out) return {Code::invalid_argument, "weights: null pointer"};
+  if (!out) return invalid("weights: null pointer");
   WeightsDesc d;
   if (Status s = check_weights(desc, &d); !s.ok()) return s;
   const Kernel* kernel;
@@ -280,7 +281,7 @@ Status Weights::pack(const WeightsDesc& desc, void* buffer, std::size_t bytes, W
 }
 
 Status WeightsStream::begin(const WeightsDesc& whole, void* buffer, std::size_t bytes, WeightsStream* out) noexcept {
-  if (!out) return {Code::invalid_argument, "weights: null pointer"};
+  if (!out) return invalid("weights: null pointer");
   WeightsDesc d;
   if (Status s = check_weights(whole, &d); !s.ok()) return s;
   if (d.order != Order::nk) return {Code::unsupported, "weights: blocks of columns come in the order nk"};
@@ -291,26 +292,25 @@ Status WeightsStream::begin(const WeightsDesc& whole, void* buffer, std::size_t 
 }
 
 Status WeightsStream::add(const WeightsDesc& block, const Parallel& parallel) noexcept {
-  auto bad = [](const char* reason) { return Status{Code::invalid_argument, reason}; };
-  if (!kernel_) return bad("weights: add before begin");
+  if (!kernel_) return invalid("weights: add before begin");
   WeightsDesc d;
   if (Status s = check_weights(block, &d); !s.ok()) return s;
   BlobHeader h;
   std::memcpy(&h, buffer_, sizeof h);
-  if (d.n > whole_.n - columns_) return bad("weights: more columns than there are");
-  if (d.n % unit != 0 && d.n != whole_.n - columns_) return bad("weights: a block that is neither a multiple of 64 columns nor the last");
+  if (d.n > whole_.n - columns_) return invalid("weights: more columns than there are");
+  if (d.n % unit != 0 && d.n != whole_.n - columns_) return invalid("weights: a block that is neither a multiple of 64 columns nor the last");
   WeightsDesc same = d;
   same.n = h.n;
   BlobHeader expected = header_of(same, *static_cast<const Kernel*>(kernel_));
   if (d.layout != whole_.layout || d.data_type != whole_.data_type || d.range != whole_.range || d.order != whole_.order ||
       std::memcmp(&expected, &h, sizeof h) != 0)
-    return bad("weights: a block of another kind than the whole");
+    return invalid("weights: a block of another kind than the whole");
   return WeightsAccess::add(d, parallel, this);
 }
 
 Status WeightsStream::finish(Weights* out) noexcept {
-  if (!out) return {Code::invalid_argument, "weights: null pointer"};
-  if (!kernel_ || columns_ != whole_.n) return {Code::invalid_argument, "weights: columns are missing"};
+  if (!out) return invalid("weights: null pointer");
+  if (!kernel_ || columns_ != whole_.n) return invalid("weights: columns are missing");
   const Status status = WeightsAccess::finish(*this, out);
   kernel_ = nullptr;
   return status;
@@ -318,7 +318,7 @@ Status WeightsStream::finish(Weights* out) noexcept {
 
 Status Weights::open(const void* blob, std::size_t bytes, Weights* out) noexcept {
   BlobHeader h;
-  if (!out) return {Code::invalid_argument, "weights: null pointer"};
+  if (!out) return invalid("weights: null pointer");
   if (Status s = check_blob(blob, bytes, &h); !s.ok()) return s;
   *out = WeightsAccess::view(blob, h);
   return {};

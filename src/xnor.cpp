@@ -5,14 +5,14 @@
 #include <limits>
 
 #include "kernels/common/float16.h"
+#include "src/bits.h"
+#include "src/blob.h"
 #include "src/claim.h"
+#include "src/images.h"
+#include "src/status.h"
 
 namespace narrow {
 namespace {
-
-constexpr std::int64_t most = std::int64_t{1} << 30;  // of any size
-
-Status bad(const char* reason) { return {Code::invalid_argument, reason}; }
 
 float to_float(float x) { return x; }
 
@@ -53,13 +53,13 @@ void means_of_row(const ConvDesc& d, const ConvArgs& args, std::int64_t row, flo
 }  // namespace
 
 Status fold_batch_norm(const BatchNorm& d, std::int32_t* threshold, std::uint8_t* at_most) noexcept {
-  if (d.n < 0) return bad("batch norm: negative n");
-  if (d.n > 0 && (!threshold || !at_most)) return bad("batch norm: null pointer");
-  if (!(d.epsilon >= 0) || !std::isfinite(d.epsilon)) return bad("batch norm: epsilon is negative or not finite");
+  if (d.n < 0) return invalid("batch norm: negative n");
+  if (d.n > 0 && (!threshold || !at_most)) return invalid("batch norm: null pointer");
+  if (!(d.epsilon >= 0) || !std::isfinite(d.epsilon)) return invalid("batch norm: epsilon is negative or not finite");
   for (const float* values : {d.scale, d.bias, d.gamma, d.beta, d.mean, d.variance})
     for (std::int64_t j = 0; values && j < d.n; ++j)
       if (!std::isfinite(values[j]) || (values == d.variance && values[j] < 0))
-        return bad("batch norm: a value is not finite, or a variance negative");
+        return invalid("batch norm: a value is not finite, or a variance negative");
   for (std::int64_t j = 0; j < d.n; ++j) {
     const double scale = at(d.scale, j, 1), bias = at(d.bias, j, 0), gamma = at(d.gamma, j, 1), mean = at(d.mean, j, 0);
     const double deviation = d.variance ? std::sqrt(static_cast<double>(d.variance[j]) + d.epsilon) : 1.0;
@@ -72,16 +72,16 @@ Status fold_batch_norm(const BatchNorm& d, std::int32_t* threshold, std::uint8_t
 }
 
 Status xnor_filters(const ConvFilters& f, void* bits, float* alpha) noexcept {
-  if (f.n < 0 || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > most || f.kernel_w > most || f.c > most ||
-      f.kernel_h * f.kernel_w > most / f.c)
-    return bad("xnor: the filters' sizes are out of range");
-  if (f.n > 0 && (!f.data || !bits || !alpha)) return bad("xnor: null pointer");
+  if (f.n < 0 || f.n > n_limit || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > size_limit || f.kernel_w > size_limit ||
+      f.c > size_limit || f.kernel_h * f.kernel_w > size_limit / f.c)
+    return invalid("xnor: the filters' sizes are out of range");
+  if (f.n > 0 && (!f.data || !bits || !alpha)) return invalid("xnor: null pointer");
   const std::int64_t taps = f.kernel_h * f.kernel_w, values = taps * f.c;
   for (std::int64_t j = 0; j < f.n; ++j) {
     const float* w = static_cast<const float*>(f.data) + j * values;
     double sum = 0;
     for (std::int64_t i = 0; i < values; ++i) sum += std::fabs(static_cast<double>(w[i]));
-    if (std::isnan(sum)) return bad("xnor: a weight is no number");
+    if (std::isnan(sum)) return invalid("xnor: a weight is no number");
     alpha[j] = static_cast<float>(sum / static_cast<double>(values));
   }
   BitRows rows;
@@ -92,19 +92,20 @@ Status xnor_filters(const ConvFilters& f, void* bits, float* alpha) noexcept {
 }
 
 Status xnor_scales(const ConvDesc& d, const ConvArgs& args, float* scale, float* scratch, const Parallel& parallel) noexcept {
-  for (std::int64_t size : {d.h, d.w, d.c, d.kernel_h, d.kernel_w, d.stride_h, d.stride_w, d.dilation_h, d.dilation_w})
-    if (size < 1 || size > most) return bad("xnor: sizes, strides and dilations are at least 1");
-  for (std::int64_t pad : {d.pad_top, d.pad_left, d.pad_bottom, d.pad_right})
-    if (pad < 0 || pad > most) return bad("xnor: negative padding");
+  if (Status s = check_geometry(d); !s.ok()) return s;
   const Type type = d.gemm.a;
   if (type != Type::f32 && type != Type::bf16 && type != Type::f16)
     return {Code::unsupported, "xnor: values are f32, bf16 or f16"};
-  if (args.images < 0) return bad("xnor: negative number of images");
+  if (args.images < 0) return invalid("xnor: negative number of images");
   const std::int64_t out_h = conv_output(d.h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top + d.pad_bottom);
   const std::int64_t out_w = conv_output(d.w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left + d.pad_right);
   if (args.images == 0 || out_h * out_w == 0) return {};
-  if (!args.a || !scale || !scratch) return bad("xnor: null pointer");
-  if (args.a_stride < d.c) return bad("xnor: a_stride is shorter than a pixel");
+  if (!args.a || !scale || !scratch) return invalid("xnor: null pointer");
+  if (args.a_stride < d.c) return invalid("xnor: a_stride is shorter than a pixel");
+  std::int64_t in_pixels, out_pixels;
+  if (__builtin_mul_overflow(args.images, d.h * d.w, &in_pixels) || __builtin_mul_overflow(args.images, out_h * out_w, &out_pixels) ||
+      out_of_reach(in_pixels, args.a_stride) || out_of_reach(out_pixels, 1))
+    return invalid("xnor: images so far apart that their bytes leave 64 bits");
 
   claim(parallel, args.images * d.h, [&](int, std::int64_t row) {
     float* means = scratch + row * d.w;

@@ -168,7 +168,7 @@ template <class S, class T, int row_group, int kr, class Convert>
 NARROW_INLINE void write_row(const PackAArgs& args, int i, Convert convert) {
   constexpr int block = 512;
   T* const group = static_cast<T*>(args.dst) + i / row_group * (row_group * args.k_padded);
-  int32_t sum = 0;
+  uint32_t sum = 0;  // of as long rows as there may be it means no more than its value modulo 2^32
   if constexpr (row_group == 1) {
     const ptrdiff_t k = args.k, k_padded = args.k_padded;
     if (k_padded - k > kr || k_padded < kr)
@@ -176,7 +176,7 @@ NARROW_INLINE void write_row(const PackAArgs& args, int i, Convert convert) {
     else if (k < k_padded)  // mostly; without a call
       memset(group + k_padded - kr, 0, kr * sizeof(T));
     convert(0, k, group);
-    if (args.row_sum) sum = sum_of<S>(group, args.k);
+    if (args.row_sum) sum = static_cast<uint32_t>(sum_of<S>(group, args.k));
   } else {
     T* out = group + i % row_group * kr;
     alignas(64) T buffer[block];
@@ -185,11 +185,11 @@ NARROW_INLINE void write_row(const PackAArgs& args, int i, Convert convert) {
       const ptrdiff_t left = args.k > first ? args.k - first : 0, count = left < padded ? left : padded;
       convert(first, count, buffer);
       for (ptrdiff_t j = count; j < padded; ++j) buffer[j] = 0;
-      if (args.row_sum) sum += sum_of<S>(buffer, count);
+      if (args.row_sum) sum += static_cast<uint32_t>(sum_of<S>(buffer, count));
       for (ptrdiff_t j = 0; j < padded; j += kr, out += row_group * kr) memcpy(out, buffer + j, kr * sizeof(T));
     }
   }
-  if (args.row_sum) args.row_sum[i] = sum;
+  if (args.row_sum) args.row_sum[i] = static_cast<int32_t>(sum);
 }
 
 template <class S, Type packed, int row_group, int kr, class Source>
