@@ -14,7 +14,7 @@ namespace bench {
 
 /// Something to be timed. `run(n)` does the work n times; the loop is inside so that a call of a few nanoseconds can be timed.
 struct Contender {
-  double work = 0;  ///< What one repetition gets done: MACs, bytes, or 1.
+  double work = 0;                ///< What one repetition gets done: MACs, bytes, or 1.
   std::function<void(long)> run;  ///< Empty: there is nothing of this kind to time.
 };
 
@@ -35,8 +35,8 @@ struct Entrant {
 };
 
 /// Times the entrants in turns for about `seconds`, at least five rounds (three where a round takes long); an entrant
-/// with nothing to run is left out. Each slice of short calls is preceded by untimed ones that bring their operands back into the
-/// caches, and with several threads by a pause in which the other contender's worker threads stop spinning.
+/// with nothing to run is left out. Each slice of short calls is preceded by untimed ones that bring their operands back into
+/// the caches, and with several threads by a pause in which the other contender's worker threads stop spinning.
 void measure(std::vector<Entrant> entrants, double seconds, int threads);
 
 /// a/b round by round, and the like. Series of different length: the rounds they share.

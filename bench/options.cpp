@@ -28,8 +28,9 @@ std::string usage() {
   for (const ShapeFormat& format : shape_formats)
     lines += "                  " + std::string(format.op) + " " + std::string(format.fields) + "\n";
   return "Measures narrow beside oneDNN and beside the limits of the machine.\n"
-         "  --shapes FILE   shapes to measure, # starts a comment (default: a built-in list of real layers); lines of\n" + lines +
-         "  --op NAME       one operation only: " + op_names() + "\n"
+         "  --shapes FILE   shapes to measure, # starts a comment (default: a built-in list of real layers); lines of\n" +
+         lines + "  --op NAME       one operation only: " + op_names() +
+         "\n"
          "  --threads N     threads of narrow and of its rivals (default: 1)\n"
          "  --isa TIER      cap narrow and oneDNN alike: avx2, avxvnni, avx512, ... (default: NARROW_ISA, or no cap)\n"
          "  --json FILE     the rows (default: narrow-bench.json beside the program)\n"
@@ -70,7 +71,8 @@ bool parse_options(int argc, char** argv, Options* out, std::string* error) {
     if (equals == std::string::npos && i + 1 >= argc) return fail(name + " needs a value");
     const std::string value = equals == std::string::npos ? argv[++i] : argument.substr(equals + 1);
     if (value.empty()) return fail(name + " needs a value");
-    if (text) *text = value;
+    if (text)
+      *text = value;
     else if (!to_number(value, &out->threads) || out->threads < 1 || out->threads > 1024)
       return fail("--threads: \"" + value + "\" is not a number from 1 to 1024");
   }

@@ -20,8 +20,7 @@ Status check(const BitRows& d, const void* from, const void* to) {
   if (d.k > stride_limit) return invalid(too_far);
   if (d.rows == 0 || d.k == 0) return {};
   if (!from || !to) return invalid("bits: null pointer");
-  if (out_of_reach(d.rows, d.stride) || out_of_reach(d.rows, d.bits_stride))
-    return invalid(too_far);
+  if (out_of_reach(d.rows, d.stride) || out_of_reach(d.rows, d.bits_stride)) return invalid(too_far);
   if (d.stride < d.k || d.bits_stride < bit_row_bytes(d.k)) return invalid("bits: a stride is shorter than a row");
   return {};
 }

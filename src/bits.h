@@ -15,8 +15,8 @@ constexpr std::int64_t elements_of(Type type, std::int64_t k) { return type == T
 
 /// Bytes of a panel for so many k of the kernel's.
 constexpr std::int64_t bytes_of_panel(const Geometry& g, std::int64_t k) { return k * g.nr * g.b_bits / 8; }
-/// Longest m, and whether so many rows of values of any type, a stride of elements apart, may leave 64 bits. (The pointers of such
-/// could not exist; but what is computed of them may go wrong long before they are used.)
+/// Longest m, and whether so many rows of values of any type, a stride of elements apart, may leave 64 bits. (The pointers of
+/// such could not exist; but what is computed of them may go wrong long before they are used.)
 inline constexpr std::int64_t m_limit = (std::int64_t{1} << 31) - 1, stride_limit = std::int64_t{1} << 56;
 constexpr bool out_of_reach(std::int64_t rows, std::int64_t stride) {
   std::int64_t bytes = 0;

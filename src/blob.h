@@ -26,17 +26,17 @@ struct BlobHeader {
   std::uint32_t has_zero_point;
   std::int64_t k, n;
   std::uint64_t panel_stride;
-  std::uint64_t bytes;        ///< of the whole blob
-  std::int64_t sum_bound;     ///< no column's sum over k of |b - zero_point| is larger
-  std::uint64_t body_hash;    ///< of everything behind the header
-  std::int64_t group_size;    ///< 0: no groups, and the two that follow are 0
+  std::uint64_t bytes;      ///< of the whole blob
+  std::int64_t sum_bound;   ///< no column's sum over k of |b - zero_point| is larger
+  std::uint64_t body_hash;  ///< of everything behind the header
+  std::int64_t group_size;  ///< 0: no groups, and the two that follow are 0
   std::uint8_t group_scale, group_zero_points;
-  std::uint8_t for_bytes;     ///< 1: bits whose A is bytes; else 0
-  std::uint8_t permuted;      ///< 1: groups are of permuted k; else 0
+  std::uint8_t for_bytes;       ///< 1: bits whose A is bytes; else 0
+  std::uint8_t permuted;        ///< 1: groups are of permuted k; else 0
   std::uint32_t filter_groups;  ///< 0: none; else the columns are those of so many groups, each with panels of its own
   std::uint32_t filter_h, filter_w, filter_c;  ///< taps and channels that k is made of; all 0 where columns are no filters
-  std::uint32_t none;         ///< 0
-  std::uint64_t header_hash;  ///< of everything above
+  std::uint32_t none;                          ///< 0
+  std::uint64_t header_hash;                   ///< of everything above
   std::uint64_t reserved[2];
 };
 static_assert(sizeof(BlobHeader) == 128);
@@ -67,8 +67,8 @@ inline std::int64_t padded_k(std::int64_t k, const Geometry& g) { return (k + g.
 std::int64_t panel_bytes(const BlobHeader& h, const Geometry& g) noexcept;
 std::size_t panel_stride(const BlobHeader& h, const Geometry& g) noexcept;
 
-/// Panels are hashed one by one, so that the threads that pack them can do it while they are in cache. The body's hash is the sum
-/// of theirs and of what stands before them.
+/// Panels are hashed one by one, so that the threads that pack them can do it while they are in cache. The body's hash is the
+/// sum of theirs and of what stands before them.
 std::uint64_t panel_hash(const char* blob, const BlobHeader& h, const BlobSections& s, std::int64_t panel) noexcept;
 std::uint64_t columns_hash(const char* blob, const BlobSections& s) noexcept;
 std::uint64_t header_hash(const BlobHeader& h) noexcept;

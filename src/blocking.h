@@ -50,8 +50,9 @@ bool best_as_one_stream(std::int64_t panel_bytes, std::int64_t b_bytes, std::int
 /// are) with which its rows pass over B in the fewest tiles.
 int strip_width(const Geometry& geometry, std::int64_t m, int widest) noexcept;
 
-/// kc for many rows: all of k where the widest strip, of so many bytes, leaves the L2 cache room enough, else even parts that are half as
-/// long, because then most of what a block reads of A stays there, too. Multiples of `unit`: k_unit, or the size of a group.
+/// kc for many rows: all of k where the widest strip, of so many bytes, leaves the L2 cache room enough, else even parts that
+/// are half as long, because then most of what a block reads of A stays there, too. Multiples of `unit`: k_unit, or the size of
+/// a group.
 std::int64_t k_of_one_pass(std::int64_t strip_bytes, std::int64_t k, std::int64_t unit, std::int64_t l2) noexcept;
 
 /// Rows of A, `row_bytes` each, whose block takes up to half of the L2 cache. Where all of B stays in the cache as well, blocks

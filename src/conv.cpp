@@ -270,8 +270,9 @@ struct ConvAccess {
     if (!args.a) return invalid("conv: a is null");
     if (args.a_stride < elements_of(d.gemm.a, d.c)) return invalid("conv: a_stride is shorter than a pixel");
     std::int64_t in_pixels, out_pixels;
-    if (__builtin_mul_overflow(args.images, d.h * d.w, &in_pixels) || __builtin_mul_overflow(args.images, pixels(c), &out_pixels) ||
-        out_pixels > n_limit || out_of_reach(in_pixels, args.a_stride))
+    if (__builtin_mul_overflow(args.images, d.h * d.w, &in_pixels) ||
+        __builtin_mul_overflow(args.images, pixels(c), &out_pixels) || out_pixels > n_limit ||
+        out_of_reach(in_pixels, args.a_stride))
       return invalid("conv: more than 2^31 - 1 output pixels, or images so far apart that their bytes leave 64 bits");
     if (d.gemm.a == Type::b1 && !padding_is_zero(args.a, args.a_stride, args.images * d.h * d.w, d.c))
       return invalid("conv: a bit of a beyond c is not 0");
@@ -332,8 +333,7 @@ std::size_t Conv::scratch_size(std::int64_t images, int threads) const noexcept 
   if (!p.kernel || images <= 0 || out_h_ * out_w_ == 0) return 0;
   const std::int64_t together = std::min(images, ConvAccess::images_together(*this, threads));
   const std::int64_t m = together * ConvAccess::pixels(*this);
-  return line + static_cast<std::size_t>(ConvAccess::carve(*this, together, nullptr).bytes) +
-         scratch_up_to(p, m, threads);
+  return line + static_cast<std::size_t>(ConvAccess::carve(*this, together, nullptr).bytes) + scratch_up_to(p, m, threads);
 }
 
 Status Conv::run(const ConvArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {

@@ -230,8 +230,8 @@ void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexc
 
 bool alike(const Product& a, const Product& b) noexcept {
   const Groups &g = a.groups, &h = b.groups;
-  return a.kernel == b.kernel && a.real_k == b.real_k && a.n == b.n && a.a == b.a &&
-         a.spec.c == b.spec.c && a.spec.residual == b.spec.residual && a.spec.row_scale == b.spec.row_scale &&
+  return a.kernel == b.kernel && a.real_k == b.real_k && a.n == b.n && a.a == b.a && a.spec.c == b.spec.c &&
+         a.spec.residual == b.spec.residual && a.spec.row_scale == b.spec.row_scale &&
          a.spec.row_zero_point == b.spec.row_zero_point && a.row_sums == b.row_sums && a.must_pack == b.must_pack &&
          !a.permutation == !b.permutation && g.count == h.count && g.size == h.size && g.row_scales == h.row_scales &&
          g.sum_factor == h.sum_factor;

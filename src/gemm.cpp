@@ -236,8 +236,8 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
   if (count > 0)
     if (Status s = check_item(desc_, weights_.n(), p, first); !s.ok()) return s;
   const auto values_of_row = std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
-  if (out_of_reach(count * first.m, values_of_row) || out_of_reach(count, a_batch_stride) || out_of_reach(count, c_batch_stride) ||
-      (first.residual && out_of_reach(count, residual_batch_stride)))
+  if (out_of_reach(count * first.m, values_of_row) || out_of_reach(count, a_batch_stride) ||
+      out_of_reach(count, c_batch_stride) || (first.residual && out_of_reach(count, residual_batch_stride)))
     return invalid(too_far);
   std::optional<Report> report;
   for (int begin = 0; begin < count; begin += window) {
@@ -265,7 +265,8 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
 std::size_t Gemm::grouped_scratch_size(const Gemm* plans, int count, std::int64_t m, int threads) noexcept {
   if (count <= 0 || !plans || !GemmAccess::product(*plans).kernel) return 0;
   const Product& p = GemmAccess::product(*plans);
-  return 2 * Gemm::scratch_alignment + sizeof(GemmArgs) * static_cast<std::size_t>(count) + bytes_for_any_rows(p, std::min(m, m_limit), threads);
+  return 2 * Gemm::scratch_alignment + sizeof(GemmArgs) * static_cast<std::size_t>(count) +
+         bytes_for_any_rows(p, std::min(m, m_limit), threads);
 }
 
 Status Gemm::run_grouped(const Gemm* plans, int count, const std::int64_t* offsets, const GemmArgs& all, void* scratch,

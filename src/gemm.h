@@ -25,7 +25,8 @@ struct GemmAccess {
 
 inline constexpr char too_far[] = "gemm: rows so far apart that their bytes leave 64 bits";
 
-/// Whether a description is right and goes with the weights; whether an item of a planned product is; what of that is not about A.
+/// Whether a description is right and goes with the weights; whether an item of a planned product is; what of that is not about
+/// A.
 Status check_plan(const GemmDesc& desc, const Weights& weights, const Kernel& kernel) noexcept;
 Status check_item(const GemmDesc& desc, std::int64_t n, const Product& product, const GemmArgs& item) noexcept;
 Status check_output(const GemmDesc& desc, std::int64_t n, const Product& product, const GemmArgs& item) noexcept;

@@ -25,7 +25,8 @@ Status check_a(const GemmDesc& d, bool bits) {
   if (d.a == Type::b1 && !bits) return {Code::unsupported, "gemm: b1 takes b1 weights that are packed for b1"};
   if (bits && is_4bit(d.a)) return {Code::unsupported, "gemm: what becomes bits is u8, s8, f32, bf16 or f16"};
   if (is_float(d.a) && !bits) {
-    if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric) return invalid("gemm: unknown dynamic quantization");
+    if (d.dynamic != Dynamic::symmetric && d.dynamic != Dynamic::asymmetric)
+      return invalid("gemm: unknown dynamic quantization");
     return {};
   }
   if (d.a_scale_per != Per::tensor && d.a_scale_per != Per::row && d.a_scale_per != Per::group)

@@ -16,8 +16,8 @@ inline char* align(void* scratch) {
 /// So few rows are read in place whatever their stride.
 inline constexpr std::int64_t in_place_rows = 4;
 
-/// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways. (Rows of 16 bits are what a
-/// convolution has made of its images: there is no packing those again.)
+/// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways. (Rows of 16 bits are
+/// what a convolution has made of its images: there is no packing those again.)
 inline bool aliases(const Product& p, const GemmArgs& item) {
   return item.m > in_place_rows && p.a != Type::s16 && item.a_stride * static_cast<std::int64_t>(size_of(p.a)) % 4096 == 0;
 }

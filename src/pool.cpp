@@ -66,7 +66,8 @@ Status max_pool_bits(const PoolWindow& window, const BitImages& d, void* out, st
   if (d.images < 0 || d.c < 1 || d.c > size_limit) return invalid("pool: images or channels out of range");
   if (d.images == 0) return {};
   if (!d.a || !out) return invalid("pool: null pointer");
-  if (d.a_stride < bit_row_bytes(d.c) || out_stride < bit_row_bytes(d.c)) return invalid("pool: a stride is shorter than a pixel");
+  if (d.a_stride < bit_row_bytes(d.c) || out_stride < bit_row_bytes(d.c))
+    return invalid("pool: a stride is shorter than a pixel");
   std::int64_t pixels;  // no fewer than of the output
   if (__builtin_mul_overflow(d.images, (d.h + window.h) * (d.w + window.w), &pixels) || out_of_reach(pixels, d.a_stride) ||
       out_of_reach(pixels, out_stride))

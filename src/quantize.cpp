@@ -34,8 +34,8 @@ Quantizer quantizer_of(float lo, float hi, Type type, Type scale_type) {
   return q;
 }
 
-/// The sum of squares of what the quantizer makes wrong, in double after each block so that a long group counts as it should, and
-/// times the square of `unit`, a power of two, so that no square leaves the range of floats.
+/// The sum of squares of what the quantizer makes wrong, in double after each block so that a long group counts as it should,
+/// and times the square of `unit`, a power of two, so that no square leaves the range of floats.
 double error_of(const Quantizer& q, const float* x, int count, float unit) {
   constexpr int lanes = 8;
   float sum[lanes] = {};

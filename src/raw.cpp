@@ -124,8 +124,8 @@ float float_at(const void* p, Type type) {
 FloatSource floats_of(const WeightsDesc& d, std::int64_t column, std::int64_t k, std::int64_t count) {
   const bool nk = d.order == Order::nk;
   const std::int64_t stride = d.stride ? d.stride : nk ? d.k : d.n, first = nk ? column * stride + k : k * stride + column;
-  return {static_cast<const char*>(d.data) + first * static_cast<std::int64_t>(size_of(d.data_type)), d.data_type, nk ? 1 : stride,
-          count};
+  return {static_cast<const char*>(d.data) + first * static_cast<std::int64_t>(size_of(d.data_type)), d.data_type,
+          nk ? 1 : stride, count};
 }
 
 }  // namespace
@@ -201,7 +201,8 @@ bool RawWeights::group(std::int64_t g, std::int64_t column, int cols, GroupColum
     if (desc_.data_type != Type::none) {
       const std::int64_t first = g * group_size_;
       Quantizer q;
-      finite &= fit(floats_of(desc_, j, first, std::min(group_size_, desc_.k - first)), desc_.type, groups.size ? groups.scale_type : Type::f32, desc_.range, &q);
+      finite &= fit(floats_of(desc_, j, first, std::min(group_size_, desc_.k - first)), desc_.type,
+                    groups.size ? groups.scale_type : Type::f32, desc_.range, &q);
       out->scale[c] = q.scale;
       out->offset[c] = q.inverse;
       out->zero_point[c] = q.zero_point;

@@ -11,7 +11,8 @@ namespace narrow {
 class Report {
  public:
   /// `what`: of which kind the run is. n is of all groups of a convolution, m of all items.
-  Report(const Product& p, const char* what, std::int64_t m, std::int64_t n, std::int64_t items, Type weights, int threads) noexcept
+  Report(const Product& p, const char* what, std::int64_t m, std::int64_t n, std::int64_t items, Type weights,
+         int threads) noexcept
       : p_(p), what_(what), m_(m), n_(n), items_(items), weights_(weights), threads_(threads) {
     if (p.verbose) begin_ = std::chrono::steady_clock::now();
   }

@@ -37,7 +37,9 @@ BlobHeader header_of(const WeightsDesc& d, const Kernel& kernel) {
   h.n = d.n;
   if (d.groups.size == 0) {
     const bool quantized = d.data_type != Type::none;
-    const Per zero_points = quantized && d.type == Type::u4 ? Per::column : quantized || !d.zero_point ? Per::tensor : d.zero_point_per;
+    const Per zero_points = quantized && d.type == Type::u4 ? Per::column
+                            : quantized || !d.zero_point    ? Per::tensor
+                                                            : d.zero_point_per;
     h.scale_per = static_cast<std::uint8_t>(quantized ? Per::column : d.scale ? d.scale_per : Per::tensor);
     h.zero_point_per = static_cast<std::uint8_t>(zero_points);
     h.has_zero_point = is_4bit(d.type) || (d.zero_point && !quantized);
@@ -159,13 +161,14 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
   const std::int64_t at = stream->columns_;  // where the block begins
   const bool later = at > 0;
   constexpr Status differs = invalid("weights: a block of other values for the tensor than the one before");
-  if (d.permutation && std::memcmp(blob + s.permutation, d.permutation, sizeof(std::int32_t) * static_cast<std::size_t>(d.k)) != 0)
+  if (d.permutation &&
+      std::memcmp(blob + s.permutation, d.permutation, sizeof(std::int32_t) * static_cast<std::size_t>(d.k)) != 0)
     return invalid("weights: a block of another permutation than the whole");
 
   auto* sums = reinterpret_cast<std::int32_t*>(blob + s.sums) + at;
   auto* scales = reinterpret_cast<float*>(blob + s.scales) + (h.scale_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
-  auto* zero_points =
-      reinterpret_cast<std::int32_t*>(blob + s.zero_points) + (h.zero_point_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
+  auto* zero_points = reinterpret_cast<std::int32_t*>(blob + s.zero_points) +
+                      (h.zero_point_per == static_cast<std::uint8_t>(Per::column) ? at : 0);
   static constexpr float one = 1.0f;
   const float* const given = grouped || !d.scale ? &one : d.scale;
   if (h.scale_per == static_cast<std::uint8_t>(Per::tensor) && later && *scales != *given) return differs;
@@ -188,7 +191,9 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
   claim(parallel, (panels + piece - 1) / piece, [&](int, std::int64_t i) {
     const std::int64_t first = i * piece, last = std::min(panels, first + piece);
     const std::int64_t begin = first * g.nr, end = std::min(d.n, last * g.nr);
-    const auto panel = [&](std::int64_t p) { return blob + s.panels + (first_panel + p) * static_cast<std::int64_t>(h.panel_stride); };
+    const auto panel = [&](std::int64_t p) {
+      return blob + s.panels + (first_panel + p) * static_cast<std::int64_t>(h.panel_stride);
+    };
     bool all_finite = true;
     if (grouped || by_column) {
       for (std::int64_t p = first; p < last; ++p) {
@@ -298,7 +303,8 @@ Status WeightsStream::add(const WeightsDesc& block, const Parallel& parallel) no
   BlobHeader h;
   std::memcpy(&h, buffer_, sizeof h);
   if (d.n > whole_.n - columns_) return invalid("weights: more columns than there are");
-  if (d.n % unit != 0 && d.n != whole_.n - columns_) return invalid("weights: a block that is neither a multiple of 64 columns nor the last");
+  if (d.n % unit != 0 && d.n != whole_.n - columns_)
+    return invalid("weights: a block that is neither a multiple of 64 columns nor the last");
   WeightsDesc same = d;
   same.n = h.n;
   BlobHeader expected = header_of(same, *static_cast<const Kernel*>(kernel_));

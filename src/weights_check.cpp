@@ -28,7 +28,8 @@ Status check(const WeightsDesc& d) {
   if (d.filter_groups > 1 && d.type != Type::b1) return {Code::unsupported, "weights: only bits have groups of filters"};
   if (d.stride != 0 && d.stride < row_elements(d)) return invalid("weights: stride shorter than a row");
   if (out_of_reach(std::max(d.k, d.n), d.stride)) return invalid("weights: rows so far apart that their bytes leave 64 bits");
-  if (is_4bit(d.type) && d.stride % 2 != 0 && d.data_type == Type::none) return invalid("weights: an odd stride of 4-bit values");
+  if (is_4bit(d.type) && d.stride % 2 != 0 && d.data_type == Type::none)
+    return invalid("weights: an odd stride of 4-bit values");
   if (d.groups.size != 0) return check_groups(d);
   if (!valid(d.scale_per) || !valid(d.zero_point_per))
     return invalid("weights: scales and zero points are per tensor or per column");
@@ -52,8 +53,10 @@ Status check_weight_values(const WeightsDesc& d) noexcept {
   const std::int32_t lo = d.type == Type::s4 ? -8 : d.type == Type::u4 ? 0 : -128, hi = is_4bit(d.type) ? lo + 15 : 127;
   if (d.zero_point)
     for (std::int64_t j = 0, count = d.zero_point_per == Per::column ? d.n : 1; j < count; ++j)
-      if (d.zero_point[j] < lo || d.zero_point[j] > hi) return invalid("weights: a zero point is outside the range of the weights");
-  if (d.type == Type::b1 && !padding_is_zero(d.data, stride_of(d), d.n, d.k)) return invalid("weights: a bit beyond k is not 0");
+      if (d.zero_point[j] < lo || d.zero_point[j] > hi)
+        return invalid("weights: a zero point is outside the range of the weights");
+  if (d.type == Type::b1 && !padding_is_zero(d.data, stride_of(d), d.n, d.k))
+    return invalid("weights: a bit beyond k is not 0");
   return {};
 }
 

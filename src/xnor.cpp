@@ -72,8 +72,8 @@ Status fold_batch_norm(const BatchNorm& d, std::int32_t* threshold, std::uint8_t
 }
 
 Status xnor_filters(const ConvFilters& f, void* bits, float* alpha) noexcept {
-  if (f.n < 0 || f.n > n_limit || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > size_limit || f.kernel_w > size_limit ||
-      f.c > size_limit || f.kernel_h * f.kernel_w > size_limit / f.c)
+  if (f.n < 0 || f.n > n_limit || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > size_limit ||
+      f.kernel_w > size_limit || f.c > size_limit || f.kernel_h * f.kernel_w > size_limit / f.c)
     return invalid("xnor: the filters' sizes are out of range");
   if (f.n > 0 && (!f.data || !bits || !alpha)) return invalid("xnor: null pointer");
   const std::int64_t taps = f.kernel_h * f.kernel_w, values = taps * f.c;
@@ -103,8 +103,9 @@ Status xnor_scales(const ConvDesc& d, const ConvArgs& args, float* scale, float*
   if (!args.a || !scale || !scratch) return invalid("xnor: null pointer");
   if (args.a_stride < d.c) return invalid("xnor: a_stride is shorter than a pixel");
   std::int64_t in_pixels, out_pixels;
-  if (__builtin_mul_overflow(args.images, d.h * d.w, &in_pixels) || __builtin_mul_overflow(args.images, out_h * out_w, &out_pixels) ||
-      out_of_reach(in_pixels, args.a_stride) || out_of_reach(out_pixels, 1))
+  if (__builtin_mul_overflow(args.images, d.h * d.w, &in_pixels) ||
+      __builtin_mul_overflow(args.images, out_h * out_w, &out_pixels) || out_of_reach(in_pixels, args.a_stride) ||
+      out_of_reach(out_pixels, 1))
     return invalid("xnor: images so far apart that their bytes leave 64 bits");
 
   claim(parallel, args.images * d.h, [&](int, std::int64_t row) {

@@ -74,7 +74,9 @@ TEST(Far, Images) {
   float means[64] = {}, scales[64];
   const PoolWindow window{2, 2, 2, 2};
   for (std::int64_t far : huge) {
-    const auto pool = [&](const BitImages& images, std::int64_t stride) { return max_pool_bits(window, images, bits, stride).code; };
+    const auto pool = [&](const BitImages& images, std::int64_t stride) {
+      return max_pool_bits(window, images, bits, stride).code;
+    };
     EXPECT_EQ(pool({far, 4, 4, 8, bits, 4}, 4), Code::invalid_argument);
     EXPECT_EQ(pool({2, 4, 4, 8, bits, far}, 4), Code::invalid_argument);
     EXPECT_EQ(pool({2, 4, 4, 8, bits, 4}, far), Code::invalid_argument);
@@ -86,7 +88,9 @@ TEST(Far, Images) {
     args.images = 1;
     args.a = means;
     args.a_stride = 1;
-    const auto run = [&](const ConvDesc& desc, const ConvArgs& with) { return xnor_scales(desc, with, scales, means + 32).code; };
+    const auto run = [&](const ConvDesc& desc, const ConvArgs& with) {
+      return xnor_scales(desc, with, scales, means + 32).code;
+    };
     ASSERT_EQ(run(d, args), Code::ok);
     ConvArgs many = args, apart = args;
     many.images = far;

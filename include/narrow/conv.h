@@ -73,8 +73,8 @@ class Conv {
   std::int64_t out_h() const noexcept { return out_h_; }
   std::int64_t out_w() const noexcept { return out_w_; }
 
-  /// Bytes of scratch that run needs for up to `images` images on that many threads (of many no more than of some): for these, a
-  /// padded copy (as bits where they become bits), two pointers for each output pixel, what is to be pooled, and the bits of
+  /// Bytes of scratch that run needs for up to `images` images on that many threads (of many no more than of some): for these,
+  /// a padded copy (as bits where they become bits), two pointers for each output pixel, what is to be pooled, and the bits of
   /// groups whose filters are no multiple of 32.
   NARROW_API std::size_t scratch_size(std::int64_t images, int threads = 1) const noexcept;
   [[nodiscard]] NARROW_API Status run(const ConvArgs& args, void* scratch, std::size_t scratch_bytes,

@@ -26,21 +26,22 @@ enum class Requantize : std::uint8_t {
 ///   y = fma(float(sum), a_scale * b_scale_j, bias[j])            (bias 0 unless f32; fma(float(sum) * a_scale_i, b_scale_j,
 ///                                                                 bias[j]) where rows have their own scales)
 ///   y = y + C[i,j] (accumulate), y = y + residual[i,j], y = activation(y)
-/// the output is sum (s32), y (f32, bf16, f16, rounded to nearest even), y requantized (s8, u8) or a comparison of sum (b1). docs/arithmetic.md gives
-/// each step to the last rounding; every tier, thread count and m yields the same bits.
+/// the output is sum (s32), y (f32, bf16, f16, rounded to nearest even), y requantized (s8, u8) or a comparison of sum (b1).
+/// docs/arithmetic.md gives each step to the last rounding; every tier, thread count and m yields the same bits.
 ///
-/// Weights with groups of k (WeightsDesc::groups) take A as s8, s4 or u4 with zero point 0, or floats quantized symmetrically, and give
-/// every output but s32, b1 and fixed_point, without an s32 bias. With the sum I_g of a group, exact in int32, in the place of
-/// float(sum) stands
-///   F = 0;  F = fma(float(I_g), b_scale[g,j], F) for g = 0, 1, ...;  I_g = sum over the group of a[i,k] * (b[k,j] - b_zero_point[g,j])
+/// Weights with groups of k (WeightsDesc::groups) take A as s8, s4 or u4 with zero point 0, or floats quantized symmetrically,
+/// and give every output but s32, b1 and fixed_point, without an s32 bias. With the sum I_g of a group, exact in int32, in the
+/// place of float(sum) stands
+///   F = 0;  F = fma(float(I_g), b_scale[g,j], F) for g = 0, 1, ...
+///   I_g = sum over the group of a[i,k] * (b[k,j] - b_zero_point[g,j])
 /// and the b_scale_j that follow are 1. docs/arithmetic.md has the variants.
 ///
 /// Arrays are read at each run: they must outlive the plan, unchanged, as they are checked when the plan is made.
 struct GemmDesc {
   // A
-  /// u8, s8, u4 or s4 as given, or f32, bf16, f16 quantized per row on the way in (and then the scales and zero points below are
-  /// not used). Rows of u4 and s4 begin with a byte of their own (an even a_stride).
-  /// With weights of bits for b1: b1 as given, or any of u8, s8 and floats, which become bits: +1 where a >= its threshold.
+  /// u8, s8, u4 or s4 as given, or f32, bf16, f16 quantized per row on the way in (and then the scales and zero points below
+  /// are not used). Rows of u4 and s4 begin with a byte of their own (an even a_stride). With weights of bits for b1: b1 as
+  /// given, or any of u8, s8 and floats, which become bits: +1 where a >= its threshold.
   Type a = Type::u8;
   Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.
   Per a_scale_per = Per::tensor;       ///< Integer A: tensor (a_scale) or row (GemmArgs::a_scale). With weights in groups also
@@ -52,28 +53,28 @@ struct GemmDesc {
   std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1 and what becomes it.
 
   // C
-  Type c = Type::s32;                        ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds. s32 of a
-                                             ///< float A: sums of what it was quantized to, without scales.
-  const std::int32_t* bias_s32 = nullptr;    ///< [n], added to the sum; refused where the two could leave int32.
-  const float* bias_f32 = nullptr;           ///< [n], not for s32 output nor fixed_point; not together with bias_s32.
-  bool accumulate = false;                   ///< C += for s32 (saturating), f32, bf16, f16.
-  Type residual = Type::none;                ///< Type of the matrix added before the activation: f32, bf16, f16, s8, u8. Not
-                                             ///< for s32 output nor fixed_point.
-  float residual_scale = 1.0f;               ///< s8, u8: real = residual_scale * (r - residual_zero_point).
+  Type c = Type::s32;                      ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds. s32 of a
+                                           ///< float A: sums of what it was quantized to, without scales.
+  const std::int32_t* bias_s32 = nullptr;  ///< [n], added to the sum; refused where the two could leave int32.
+  const float* bias_f32 = nullptr;         ///< [n], not for s32 output nor fixed_point; not together with bias_s32.
+  bool accumulate = false;                 ///< C += for s32 (saturating), f32, bf16, f16.
+  Type residual = Type::none;              ///< Type of the matrix added before the activation: f32, bf16, f16, s8, u8. Not
+                                           ///< for s32 output nor fixed_point.
+  float residual_scale = 1.0f;             ///< s8, u8: real = residual_scale * (r - residual_zero_point).
   std::int32_t residual_zero_point = 0;
   Activation activation = Activation::none;  ///< Not for s32 output; fixed_point takes none, relu and clamp.
   float slope = 0.01f;                       ///< leaky_relu
   float lo = 0.0f, hi = 6.0f;                ///< clamp, in real units, lo <= hi.
-  float c_scale = 1.0f;                      ///< s8, u8: real = c_scale * (q - c_zero_point); it and 1 / c_scale positive and finite.
-  std::int32_t c_zero_point = 0;             ///< In the range of c's type.
+  float c_scale = 1.0f;           ///< s8, u8: real = c_scale * (q - c_zero_point); it and 1 / c_scale positive and finite.
+  std::int32_t c_zero_point = 0;  ///< In the range of c's type.
   Requantize requantize = Requantize::float_multiplier;
   const std::int32_t* multiplier = nullptr;  ///< fixed_point: 1 or n values in [2^30, 2^31); scales are not used then.
   const std::int32_t* shift = nullptr;       ///< fixed_point: as many values in [1, 62].
   Per multiplier_per = Per::tensor;          ///< tensor or column.
 
-  const std::int32_t* threshold = nullptr;   ///< [n], b1: bit j is sum >= threshold[j], or, where at_most[j] is 1,
-  const std::uint8_t* at_most = nullptr;     ///< sum <= threshold[j]. [n] of 0 and 1; null: all 0. Sums with bias_s32; scales,
-                                             ///< activation and the rest are not used. fold_batch_norm makes both.
+  const std::int32_t* threshold = nullptr;  ///< [n], b1: bit j is sum >= threshold[j], or, where at_most[j] is 1,
+  const std::uint8_t* at_most = nullptr;    ///< sum <= threshold[j]. [n] of 0 and 1; null: all 0. Sums with bias_s32; scales,
+                                            ///< activation and the rest are not used. fold_batch_norm makes both.
 
   Cap cap;  ///< The plan may use the tiers under this cap (and only kernels that read the layout of the weights).
 };
@@ -95,7 +96,7 @@ struct GemmArgs {
 
 /// Which kernel serves a plan, and why none of a better tier does.
 struct GemmInfo {
-  const char* kernel;      ///< "gemm_u8s8_6x64x4_avx512vnni": the tile used for many rows.
+  const char* kernel;  ///< "gemm_u8s8_6x64x4_avx512vnni": the tile used for many rows.
   Tier tier;
   const char* why_not_better;  ///< "" when the machine's best tier serves; else one sentence.
 };
@@ -127,20 +128,21 @@ class Gemm {
   /// Scratch: at least scratch_size(largest m, threads).
   [[nodiscard]] NARROW_API Status run_batch(const GemmArgs* items, int count, void* scratch, std::size_t scratch_bytes,
                                             const Parallel& parallel = serial()) const noexcept;
-  /// A strided batch: item i is `first` with a, c and residual moved by i times these strides (in elements; b1: bytes; of 4 bits an
-  /// even number). Row scales and zero points move by m values an item (scales of groups by m times the groups). Scratch:
-  /// scratch_size(m, threads). Items go 32 at a time: where one is refused, those of the 32s before it have been computed.
+  /// A strided batch: item i is `first` with a, c and residual moved by i times these strides (in elements; b1: bytes; of 4
+  /// bits an even number). Row scales and zero points move by m values an item (scales of groups by m times the groups).
+  /// Scratch: scratch_size(m, threads). Items go 32 at a time: where one is refused, those of the 32s before it have been
+  /// computed.
   [[nodiscard]] NARROW_API Status run_strided(const GemmArgs& first, int count, std::int64_t a_batch_stride,
                                               std::int64_t c_batch_stride, std::int64_t residual_batch_stride, void* scratch,
                                               std::size_t scratch_bytes, const Parallel& parallel = serial()) const noexcept;
 
-  /// A grouped product (of a mixture of experts): rows [offsets[i], offsets[i + 1]) of A and C, and of what else `all` has for each
-  /// row, belong to plans[i], which differ in their weights, biases and scales, but neither in shape, types nor kinds of scales.
-  /// Ascending offsets, count + 1 of them, from 0 to all.m at the most; a range may be empty. The rows are computed as each
-  /// plan's run would, to the bit, and shared out over the threads as a whole. Without groups, all weights or none have
+  /// A grouped product (of a mixture of experts): rows [offsets[i], offsets[i + 1]) of A and C, and of what else `all` has for
+  /// each row, belong to plans[i], which differ in their weights, biases and scales, but neither in shape, types nor kinds of
+  /// scales. Ascending offsets, count + 1 of them, from 0 to all.m at the most; a range may be empty. The rows are computed as
+  /// each plan's run would, to the bit, and shared out over the threads as a whole. Without groups, all weights or none have
   /// zero points.
-  [[nodiscard]] NARROW_API static Status run_grouped(const Gemm* plans, int count, const std::int64_t* offsets, const GemmArgs& all,
-                                                     void* scratch, std::size_t scratch_bytes,
+  [[nodiscard]] NARROW_API static Status run_grouped(const Gemm* plans, int count, const std::int64_t* offsets,
+                                                     const GemmArgs& all, void* scratch, std::size_t scratch_bytes,
                                                      const Parallel& parallel = serial()) noexcept;
   /// Bytes of scratch that run_grouped needs for up to m rows in all.
   NARROW_API static std::size_t grouped_scratch_size(const Gemm* plans, int count, std::int64_t m, int threads = 1) noexcept;
@@ -151,7 +153,8 @@ class Gemm {
   friend struct GemmAccess;
   GemmDesc desc_;
   Weights weights_;
-  alignas(8) unsigned char state_[512];  ///< what run would otherwise derive anew (src/driver.h); begins with null until planned
+  alignas(
+      8) unsigned char state_[512];  ///< what run would otherwise derive anew (src/driver.h); begins with null until planned
 };
 
 /// One shot: plan and run. For calls that happen once; costs the plan's checks each time.

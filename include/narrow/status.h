@@ -7,12 +7,12 @@ namespace narrow {
 
 enum class Code : std::uint8_t {
   ok = 0,
-  invalid_argument,  ///< The caller passed something that has no meaning (a null pointer, a negative size, a NaN scale).
-  unsupported,       ///< Meaningful, but no kernel of the tiers in use serves it.
-  overflow,          ///< The result could leave the range of an int32 accumulator.
-  bad_weights,       ///< A packed blob is damaged, truncated, foreign, or of a layout that no tier in use reads.
-  scratch_too_small, ///< The caller's scratch buffer is smaller than the size query said.
-  out_of_memory,     ///< Only from the convenience overloads that allocate.
+  invalid_argument,   ///< The caller passed something that has no meaning (a null pointer, a negative size, a NaN scale).
+  unsupported,        ///< Meaningful, but no kernel of the tiers in use serves it.
+  overflow,           ///< The result could leave the range of an int32 accumulator.
+  bad_weights,        ///< A packed blob is damaged, truncated, foreign, or of a layout that no tier in use reads.
+  scratch_too_small,  ///< The caller's scratch buffer is smaller than the size query said.
+  out_of_memory,      ///< Only from the convenience overloads that allocate.
 };
 
 /// What every call returns. `reason` is a static string: never null, never to be freed, "" when ok.
