@@ -314,12 +314,19 @@ TEST(GroupArguments, AreChecked) {
 
 /// A group so long that its sum could leave int32.
 TEST(GroupArguments, OverflowIsRefused) {
-  const std::int64_t k = 70000;
-  std::vector<std::uint8_t> data(static_cast<std::size_t>(k));
+  const struct {
+    Type b;
+    std::int64_t size;
+    Code code;
+  } cases[] = {{Type::s8, 65792, Code::ok},   {Type::s8, 65800, Code::overflow},    // 2^31 / (255 * 128)
+               {Type::s4, 1048568, Code::ok}, {Type::s4, 1048576, Code::overflow},  // 2^31 / (16 * 128): zero points up to 16
+               {Type::u4, 1048568, Code::ok}, {Type::u4, 1048576, Code::overflow}};
   const float scale[2] = {1, 1};
-  for (const auto& [size, code] : {std::pair{std::int64_t{65792}, Code::ok}, std::pair{std::int64_t{70000}, Code::overflow}}) {
+  for (const auto& [b, size, code] : cases) {
+    const std::vector<std::uint8_t> data(static_cast<std::size_t>(size + 8));
     WeightsDesc d;
-    d.k = k;
+    d.type = b;
+    d.k = size + 8;
     d.n = 1;
     d.data = data.data();
     d.groups.size = size;
@@ -330,7 +337,7 @@ TEST(GroupArguments, OverflowIsRefused) {
     g.a = Type::s8;
     g.c = Type::f32;
     Gemm plan;
-    EXPECT_EQ(Gemm::plan(g, p.weights, &plan).code, code) << size;
+    EXPECT_EQ(Gemm::plan(g, p.weights, &plan).code, code) << name(b) << ' ' << size;
   }
 }
 

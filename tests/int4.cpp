@@ -141,36 +141,37 @@ TEST_P(Int4, ThreadsBlocksAndBatches) {
     }
 }
 
-/// The longest k that is always exact, and one more.
+/// The longest k that is always exact, and one more: of nibbles, and of floats that become them.
 TEST(Int4Arguments, Overflow) {
-  EXPECT_EQ(max_k(Type::s8, Type::s4, false), (std::int64_t{1} << 31) / (128 * 8) - 1);
-  EXPECT_EQ(max_k(Type::s4, Type::s4, false), (1 << 24) - 1);  // longer ones are not packed
   const std::int64_t limit = max_k(Type::u8, Type::u4, true);
-  for (std::int64_t k : {limit, limit + 1}) {
-    const std::vector<std::uint8_t> data(static_cast<std::size_t>(k + 1) / 2, 0xff);
-    WeightsDesc d;
-    d.type = Type::u4;
-    d.k = k;
-    d.n = 1;
-    d.data = data.data();
-    const std::int32_t zero = 0;
-    d.zero_point = &zero;
-    const Packed p = packed(d);
-    ASSERT_TRUE(p.status.ok()) << p.status.reason;
-    Gemm plan;
-    ASSERT_EQ(Gemm::plan({}, p.weights, &plan).code, k == limit ? Code::ok : Code::overflow);
-    if (k != limit) continue;
-    const std::vector<std::uint8_t> a(static_cast<std::size_t>(k), 255);
-    std::int32_t c = 0;
-    GemmArgs args;
-    args.m = 1;
-    args.a = a.data();
-    args.a_stride = k;
-    args.c = &c;
-    args.c_stride = 1;
-    ASSERT_TRUE(plan.run(args).ok());
-    EXPECT_EQ(c, k * 255 * 15);
-  }
+  for (Type data_type : {Type::none, Type::f32})
+    for (std::int64_t k : {limit, limit + 1}) {
+      const std::vector<std::uint8_t> nibbles(static_cast<std::size_t>(k + 1) / 2, 0xff);
+      const std::vector<float> ones(static_cast<std::size_t>(k), 1.0f);  // 15 times a scale, over the zero point 0
+      WeightsDesc d;
+      d.type = Type::u4;
+      d.k = k;
+      d.n = 1;
+      d.data = data_type == Type::none ? static_cast<const void*>(nibbles.data()) : ones.data();
+      d.data_type = data_type;
+      const std::int32_t zero = 0;
+      d.zero_point = &zero;
+      const Packed p = packed(d);
+      ASSERT_TRUE(p.status.ok()) << p.status.reason;
+      Gemm plan;
+      ASSERT_EQ(Gemm::plan({}, p.weights, &plan).code, k == limit ? Code::ok : Code::overflow);
+      if (k != limit) continue;
+      const std::vector<std::uint8_t> a(static_cast<std::size_t>(k), 255);
+      std::int32_t c = 0;
+      GemmArgs args;
+      args.m = 1;
+      args.a = a.data();
+      args.a_stride = k;
+      args.c = &c;
+      args.c_stride = 1;
+      ASSERT_TRUE(plan.run(args).ok());
+      EXPECT_EQ(c, k * 255 * 15);
+    }
 }
 
 TEST(Int4Arguments, AreChecked) {

@@ -6,18 +6,63 @@
 namespace narrow::test {
 namespace {
 
+/// The table of docs/arithmetic.md, and what of its kind it leaves out. Each is the largest: one more, and the worst case is
+/// beyond int32, or cannot be packed.
 TEST(Overflow, MaxKIsExact) {
-  EXPECT_EQ(max_k(Type::u8, Type::s8, false), 65793);   // 2^31 / (255 * 128)
-  EXPECT_EQ(max_k(Type::s8, Type::s8, false), 131071);  // (2^31 - 1) / (128 * 128)
-  EXPECT_EQ(max_k(Type::u8, Type::s8, true), 33025);    // (2^31 - 1) / (255 * 255)
-  EXPECT_EQ(max_k(Type::s8, Type::s8, true), 33025);
-  EXPECT_EQ(max_k(Type::u8, Type::s4, false), 1052688);  // (2^31 - 1) / (255 * 8)
-  // Each is the largest: one more, and the worst case is beyond int32.
-  EXPECT_LE(std::int64_t{65793} * 255 * 128, std::int64_t{1} << 31);
-  EXPECT_GT(std::int64_t{65794} * 255 * 128, std::int64_t{1} << 31);
-  EXPECT_LT(std::int64_t{131071} * 128 * 128, std::int64_t{1} << 31);
-  EXPECT_LT(std::int64_t{33025} * 255 * 255, std::int64_t{1} << 31);
-  EXPECT_GE(std::int64_t{33026} * 255 * 255, std::int64_t{1} << 31);
+  constexpr std::int64_t longest = (1 << 24) - 1;
+  const struct {
+    Type a, b;
+    bool zero_points;
+    std::int64_t reach, k;  ///< reach: the largest product of two values less their zero points, of u4 any that it may have
+  } table[] = {
+      {Type::u8, Type::s8, false, 255 * 128, 65793},  {Type::u8, Type::s8, true, 255 * 255, 33025},
+      {Type::s8, Type::s8, false, 128 * 128, 131071}, {Type::s8, Type::s8, true, 255 * 255, 33025},
+      {Type::u8, Type::b1, false, 255, 8421504},      {Type::u8, Type::b1, true, 255, 8421504},
+      {Type::s8, Type::b1, false, 128, longest},      {Type::s8, Type::b1, true, 255, 8421504},
+      {Type::b1, Type::b1, false, 1, longest},        {Type::u8, Type::s4, false, 255 * 8, 1052688},
+      {Type::u8, Type::s4, true, 255 * 15, 561433},   {Type::s4, Type::s4, false, 8 * 8, longest},
+      {Type::s4, Type::s4, true, 15 * 15, 9544371},   {Type::u8, Type::u4, false, 255 * 15, 561433},
+      {Type::s8, Type::u4, false, 128 * 15, 1118481}, {Type::u4, Type::s8, false, 15 * 128, 1118481},
+      {Type::u4, Type::u4, false, 15 * 15, 9544371},  {Type::u4, Type::s4, false, 15 * 8, longest},
+      {Type::s8, Type::s4, false, 128 * 8, 2097151},  {Type::s4, Type::b1, true, 15, longest},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(testing::Message() << name(row.a) << " x " << name(row.b) << ", zero points " << row.zero_points);
+    EXPECT_EQ(max_k(row.a, row.b, row.zero_points), row.k);
+    EXPECT_LE(row.k * row.reach, INT32_MAX);
+    EXPECT_TRUE(row.k == longest || (row.k + 1) * row.reach > INT32_MAX);
+  }
+  for (const auto& [a, b] : {std::pair{Type::f32, Type::s8}, {Type::u8, Type::u8}, {Type::b1, Type::s8}, {Type::u8, Type::f16}})
+    EXPECT_EQ(max_k(a, b, false), 0);
+}
+
+/// What A may become counts: quantized asymmetrically it reaches as far as u8, and with a zero point for each row as far as any
+/// zero point takes it.
+TEST(Overflow, OfWhatAMayBecome) {
+  const std::int64_t k = max_k(Type::u8, Type::s8, false);
+  for (std::int64_t length : {k, k + 1}) {
+    const std::vector<std::int8_t> data(static_cast<std::size_t>(length), -128);
+    WeightsDesc w;
+    w.k = length;
+    w.n = 1;
+    w.data = data.data();
+    const Packed p = packed(w);
+    ASSERT_TRUE(p.status.ok()) << p.status.reason;
+    const auto code = [&](Type a, Dynamic dynamic, Per a_zero_point_per) {
+      GemmDesc d;
+      d.a = a;
+      d.dynamic = dynamic;
+      d.a_zero_point_per = a_zero_point_per;
+      Gemm plan;
+      return Gemm::plan(d, p.weights, &plan).code;
+    };
+    const Code of_255 = length == k ? Code::ok : Code::overflow;
+    EXPECT_EQ(code(Type::f32, Dynamic::asymmetric, Per::tensor), of_255);
+    EXPECT_EQ(code(Type::f32, Dynamic::symmetric, Per::tensor), Code::ok);
+    EXPECT_EQ(code(Type::s8, Dynamic::symmetric, Per::row), of_255);
+    EXPECT_EQ(code(Type::s8, Dynamic::symmetric, Per::tensor), Code::ok);
+    EXPECT_EQ(code(Type::s4, Dynamic::symmetric, Per::row), Code::ok);
+  }
 }
 
 class OverflowTiers : public TierTest {};
