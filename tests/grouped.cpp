@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
+#include <numeric>
 #include <vector>
 
 #include "narrow/narrow.h"
@@ -27,20 +29,24 @@ struct Ends {
   Type a, c;
   Type residual = Type::none;
   bool accumulate = false;
+  bool group_scales = false;     ///< of A, in the place of those of rows
+  bool row_zero_points = false;  ///< of A
 
   bool row_scales() const { return a == Type::s8 && c != Type::s32; }
+  /// For each row.
+  std::int64_t scales() const;
 };
 
 struct Experts {
   static constexpr int count = 6;
-  static constexpr std::int64_t k = 640, n = 170;  // large enough for several threads
+  static constexpr std::int64_t k = 640, n = 170, group = 32;  // large enough for several threads
   std::vector<Gemm> plans{count};
 
   Experts(Kind kind, const Ends& ends, Tier cap) {
     Rng rng(11);
     data_.resize(count * k * n);
     for (std::uint8_t& x : data_) x = static_cast<std::uint8_t>(rng.next());
-    scale_.resize(count * n * k / 32);
+    scale_.resize(count * n * k / group);
     for (float& x : scale_) x = static_cast<float>(rng.real(0.001, 0.01));
     bias_.resize(count * n);
     for (float& x : bias_) x = static_cast<float>(rng.real(-10, 10));
@@ -56,7 +62,7 @@ struct Experts {
       if (kind != Kind::int8 && kind != Kind::int8_with_zero_points) w.type = Type::s4;
       if (kind == Kind::int8_with_zero_points) w.zero_point = &zero_point_[e];
       if (kind == Kind::groups_of_4_bits || kind == Kind::act_order)
-        w.groups = {32, &scale_[static_cast<std::size_t>(e * n * k / 32)]};
+        w.groups = {group, &scale_[static_cast<std::size_t>(e * n * k / group)]};
       if (kind == Kind::act_order) w.permutation = permutation_[e];
       w.scale = &scale_[static_cast<std::size_t>(e * n)];
       w.scale_per = Per::column;
@@ -70,7 +76,8 @@ struct Experts {
       d.accumulate = ends.accumulate;
       d.c_scale = 3.0f;
       if (ends.c != Type::s32) d.bias_f32 = &bias_[static_cast<std::size_t>(e * n)];
-      if (ends.row_scales()) d.a_scale_per = Per::row;
+      if (ends.row_scales()) d.a_scale_per = ends.group_scales ? Per::group : Per::row;
+      if (ends.row_zero_points) d.a_zero_point_per = Per::row;
       d.cap = cap;
       EXPECT_TRUE(Gemm::plan(d, weights_[e].weights, &plans[static_cast<std::size_t>(e)]).ok());
     }
@@ -83,6 +90,8 @@ struct Experts {
   Packed weights_[count];
 };
 
+std::int64_t Ends::scales() const { return group_scales ? Experts::k / Experts::group : 1; }
+
 constexpr std::int64_t rows = 40;
 
 /// Rows for all experts, and where they begin.
@@ -94,7 +103,8 @@ class Rows {
       return guarded_array<float>(count, [&] { return static_cast<float>(rng.real(lo, hi)); });
     };
     a_ = reals(rows * Experts::k, -2, 2);  // as s8, any bytes will do
-    a_scale_ = reals(rows, 0.01, 0.1);
+    a_scale_ = reals(rows * ends.scales(), 0.01, 0.1);
+    a_zero_point_ = guarded_array<std::int32_t>(rows, [&] { return static_cast<std::int32_t>(rng.between(-128, 127)); });
     residual_ = guarded_values(rng, ends.residual, rows * (Experts::n + 3), 50);
   }
 
@@ -107,7 +117,8 @@ class Rows {
     g.a = a_.data() + row(ends_.a, g.a_stride);
     g.c = c.data() + row(ends_.c, g.c_stride);
     if (ends_.residual != Type::none) g.residual = residual_.data() + row(ends_.residual, g.residual_stride);
-    if (ends_.row_scales()) g.a_scale = a_scale_.as<float>() + first;
+    if (ends_.row_scales()) g.a_scale = a_scale_.as<float>() + first * ends_.scales();
+    if (ends_.row_zero_points) g.a_zero_point = a_zero_point_.as<std::int32_t>() + first;
     return g;
   }
   /// What C holds before: as 16-bit floats 21 and 2e8, as f32 and s32 some 1e8.
@@ -115,7 +126,7 @@ class Rows {
 
  private:
   Ends ends_;
-  Guarded a_, a_scale_, residual_;
+  Guarded a_, a_scale_, a_zero_point_, residual_;
 };
 
 constexpr std::int64_t offset_sets[][Experts::count + 1] = {{0, 1, 3, 3, 10, 11, 40},
@@ -168,16 +179,18 @@ TEST_P(Grouped, EqualsEachPlanOnAnyThreads) {
     }
 }
 
-/// What rows bring besides A goes with them.
-TEST_P(Grouped, WithResidualsAndAccumulation) {
+/// Residuals, what C holds before, scales and zero points go with their rows.
+TEST_P(Grouped, WithWhatRowsBring) {
   for (Kind kind : kinds)
     for (const Ends& ends : {Ends{Type::s8, Type::f32, Type::f32, true},
                              {Type::f32, Type::f16, Type::u8, true},
                              {Type::s8, Type::bf16, Type::f16},
                              {Type::f32, Type::s8, Type::bf16},
                              {Type::s8, Type::u8, Type::s8},
-                             {Type::s8, Type::s32, Type::none, true}}) {
-      if (in_groups(kind) && ends.c == Type::s32) continue;
+                             {Type::s8, Type::s32, Type::none, true},
+                             {.a = Type::s8, .c = Type::f32, .group_scales = true},
+                             {.a = Type::s8, .c = Type::f32, .row_zero_points = true}}) {
+      if (in_groups(kind) ? ends.c == Type::s32 || ends.row_zero_points : ends.group_scales) continue;
       const Experts experts(kind, ends, GetParam());
       const Rows all(ends);
       const std::vector<char> expected = one_by_one(experts, all, offset_sets[2]);
@@ -218,6 +231,75 @@ TEST(GroupedArguments, AreChecked) {
   EXPECT_EQ(code(plans, 2, {0, 2, 4}, all, scratch.size() - 1), Code::scratch_too_small);
   all.c = nullptr;
   EXPECT_EQ(code(plans, 2, {0, 2, 4}, all, scratch.size()), invalid);
+}
+
+/// Each way in which plans may not differ, by itself. The rows bring what either plan asks for, so that nothing else is wrong.
+TEST(GroupedArguments, PlansDifferInWeightsAlone) {
+  struct Desc {
+    WeightsDesc w;
+    GemmDesc g;
+  };
+  constexpr std::int64_t k = 64, n = 16, m = 2;
+  const std::vector<std::int8_t> data(k * n, 1);
+  const std::vector<float> scale(n * k / 8, 1.0f);
+  const std::vector<std::uint8_t> zero_point(scale.size());
+  const std::int32_t tensor_zero_point = 1;
+  std::int32_t permutation[k];
+  std::iota(permutation, permutation + k, 0);
+  const auto in_groups = [&](Desc& d) { d.w.type = Type::u4, d.w.groups = {40, scale.data()}; };
+  const struct {
+    const char* what;
+    std::function<void(Desc&)> both, other;
+  } all_fields[] = {
+      {"k", [](Desc&) {}, [](Desc& d) { d.w.k = k - 1; }},
+      {"n", [](Desc&) {}, [](Desc& d) { d.w.n = n - 1; }},
+      {"a", [](Desc&) {}, [](Desc& d) { d.g.a = Type::u8; }},
+      {"c", [](Desc&) {}, [](Desc& d) { d.g.c = Type::bf16; }},
+      {"residual", [](Desc& d) { d.g.residual = Type::f32; }, [](Desc& d) { d.g.residual = Type::f16; }},
+      {"no residual", [](Desc&) {}, [](Desc& d) { d.g.residual = Type::f32; }},
+      {"row scales", [](Desc&) {}, [](Desc& d) { d.g.a_scale_per = Per::row; }},
+      {"row zero points", [](Desc&) {}, [](Desc& d) { d.g.a_zero_point_per = Per::row; }},
+      {"zero points of weights", [](Desc&) {}, [&](Desc& d) { d.w.zero_point = &tensor_zero_point; }},
+      {"size of groups", in_groups, [](Desc& d) { d.w.groups.size = 48; }},  // two of them, too
+      {"scales of groups", in_groups, [](Desc& d) { d.g.a_scale_per = Per::group; }},
+      {"zero points of groups", in_groups, [&](Desc& d) { d.w.groups.zero_point = zero_point.data(); }},
+      {"permutation", in_groups, [&](Desc& d) { d.w.permutation = permutation; }},
+  };
+  const std::vector<std::int8_t> a(m * k);
+  const std::vector<float> a_scale(scale.size(), 1.0f), residual(m * n);
+  const std::vector<std::int32_t> a_zero_point(m);
+  std::vector<float> c(m * n);
+  GemmArgs rows;
+  rows.m = m;
+  rows.a = a.data(), rows.c = c.data(), rows.residual = residual.data();
+  rows.a_stride = k, rows.c_stride = rows.residual_stride = n;
+  rows.a_scale = a_scale.data(), rows.a_zero_point = a_zero_point.data();
+  std::vector<char> scratch(100000);
+  const std::int64_t offsets[] = {0, 1, m};
+  const auto run = [&](const Gemm& first, const Gemm& second) {
+    const Gemm plans[] = {first, second};
+    return Gemm::run_grouped(plans, 2, offsets, rows, scratch.data(), scratch.size()).code;
+  };
+  for (const auto& field : all_fields) {
+    SCOPED_TRACE(field.what);
+    Packed weights[2];
+    Gemm plans[2];
+    for (int i : {0, 1}) {
+      Desc d;
+      d.w.k = k, d.w.n = n, d.w.data = data.data(), d.w.cap = Tier::generic;
+      d.g.a = Type::s8, d.g.c = Type::f32;
+      field.both(d);
+      if (i == 1) field.other(d);
+      weights[i] = packed(d.w);
+      ASSERT_TRUE(weights[i].status.ok()) << weights[i].status.reason;
+      const Status s = Gemm::plan(d.g, weights[i].weights, &plans[i]);
+      ASSERT_TRUE(s.ok()) << s.reason;
+    }
+    EXPECT_EQ(run(plans[0], plans[0]), Code::ok);
+    EXPECT_EQ(run(plans[1], plans[1]), Code::ok);
+    EXPECT_EQ(run(plans[0], plans[1]), Code::invalid_argument);
+    EXPECT_EQ(run(plans[1], plans[0]), Code::invalid_argument);
+  }
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ std::vector<Case> cases() {
       {.m = 40, .n = 300, .k = 1000, .a = Type::bf16, .b_scale = Given::tensor, .c = Type::f32, .pad = 3},  // tiles for all
       {.m = 3, .n = 8, .k = 130000, .a = Type::s8, .a_scale = Given::each, .c = Type::f32, .accumulate = true},  // slices of k
       {.m = 1, .n = 130, .k = 32000, .a = Type::u8, .b_zero_point = Given::tensor, .c = Type::f32},
+      {.m = 21, .n = 75, .k = 130, .a = Type::s8, .b = Type::s4, .a_scale = Given::group, .c = Type::f32, .group = 32},
   };
 }
 
