@@ -253,7 +253,7 @@ TEST(GroupedArguments, PlansDifferInWeightsAlone) {
   } all_fields[] = {
       {"k", [](Desc&) {}, [](Desc& d) { d.w.k = k - 1; }},
       {"n", [](Desc&) {}, [](Desc& d) { d.w.n = n - 1; }},
-      {"a", [](Desc&) {}, [](Desc& d) { d.g.a = Type::u8; }},
+      {"a", [](Desc& d) { d.g.a = Type::f32; }, [](Desc& d) { d.g.a = Type::bf16; }},
       {"c", [](Desc&) {}, [](Desc& d) { d.g.c = Type::bf16; }},
       {"residual", [](Desc& d) { d.g.residual = Type::f32; }, [](Desc& d) { d.g.residual = Type::f16; }},
       {"no residual", [](Desc&) {}, [](Desc& d) { d.g.residual = Type::f32; }},
@@ -265,8 +265,7 @@ TEST(GroupedArguments, PlansDifferInWeightsAlone) {
       {"zero points of groups", in_groups, [&](Desc& d) { d.w.groups.zero_point = zero_point.data(); }},
       {"permutation", in_groups, [&](Desc& d) { d.w.permutation = permutation; }},
   };
-  const std::vector<std::int8_t> a(m * k);
-  const std::vector<float> a_scale(scale.size(), 1.0f), residual(m * n);
+  const std::vector<float> a(m * k), a_scale(scale.size(), 1.0f), residual(m * n);  // of narrower types more than is read
   const std::vector<std::int32_t> a_zero_point(m);
   std::vector<float> c(m * n);
   GemmArgs rows;
