@@ -1,7 +1,10 @@
 // Packed weights as a file would hold them: moved, damaged, truncated, foreign.
+#include <algorithm>
 #include <cstddef>
 
 #include "src/hash.h"
+#include "tests/forged.h"
+#include "tests/packed.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -21,6 +24,38 @@ Guarded copy_of(const Weights& w, std::size_t bytes) {
   if (bytes != 0) std::memcpy(copy.data(), w.blob(), bytes);
   return copy;
 }
+
+/// Groups of permuted k, in several panels.
+class PermutedBlobs : public Blobs {
+ protected:
+  static constexpr std::int64_t k = 40, n = 150;
+
+  void SetUp() override {
+    Rng rng(5);
+    std::vector<std::uint8_t> data(k * n / 2);
+    for (std::uint8_t& x : data) x = static_cast<std::uint8_t>(rng.next());
+    const std::vector<float> scale(2 * n, 1.0f);
+    std::int32_t permutation[k];
+    for (int p = 0; p < k; ++p) permutation[p] = p * 27 % k;
+    WeightsDesc d;
+    d.type = Type::s4;
+    d.k = k;
+    d.n = n;
+    d.data = data.data();
+    d.groups = {24, scale.data()};
+    d.permutation = permutation;
+    d.cap = GetParam();
+    packed_ = packed(d);
+    ASSERT_TRUE(packed_.status.ok()) << packed_.status.reason;
+  }
+  const Weights& weights() const { return packed_.weights; }
+  const BlobHeader& header() const { return WeightsAccess::header(weights()); }
+  BlobSections sections() const { return WeightsAccess::sections(weights()); }
+
+ private:
+  Packed packed_;
+};
+NARROW_FOR_EACH_TIER(PermutedBlobs);
 
 TEST_P(Blobs, RoundTripAtAnotherAddress) {
   Problem problem(small_case());
@@ -123,6 +158,36 @@ TEST_P(Blobs, ForgedHeaders) {
     refused += !s.ok();
   }
   EXPECT_GT(refused, 10000);
+}
+
+TEST_P(PermutedBlobs, DamageIsNoticed) { expect_damage_is_noticed(weights()); }
+
+TEST_P(PermutedBlobs, PanelsHaveTheirPlaces) {
+  Guarded copy = copy_of(weights(), weights().bytes());
+  unsigned char* const first = copy.data() + sections().panels;
+  unsigned char* const second = first + header().panel_stride;
+  ASSERT_LE(second + header().panel_stride, copy.data() + copy.size());
+  ASSERT_NE(std::memcmp(first, second, header().panel_stride), 0);
+  std::swap_ranges(first, second, second);
+  Weights opened;
+  EXPECT_EQ(Weights::open(copy.data(), copy.size(), &opened).code, Code::bad_weights);
+}
+
+/// Indices outside k, under checksums that are right.
+TEST_P(PermutedBlobs, ForgedIndices) {
+  for (std::int64_t at : {std::int64_t{0}, k - 1})
+    for (const auto& [index, code] : {std::pair{0, Code::ok},
+                                      {static_cast<int>(k) - 1, Code::ok},
+                                      {static_cast<int>(k), Code::bad_weights},
+                                      {-1, Code::bad_weights},
+                                      {INT32_MIN, Code::bad_weights},
+                                      {INT32_MAX, Code::bad_weights}}) {
+      Guarded copy = copy_of(weights(), weights().bytes());
+      reinterpret_cast<std::int32_t*>(copy.data() + sections().permutation)[at] = index;
+      set_checksums(copy.data(), header());
+      Weights opened;
+      EXPECT_EQ(Weights::open(copy.data(), copy.size(), &opened).code, code) << index << " at " << at;
+    }
 }
 
 /// Sizes whose product is beyond 64 bits, of a layout that nobody here could check.

@@ -1,10 +1,9 @@
 // Any bytes as a packed blob: refused with a reason, or a view that a product can use without leaving the blob.
 //
-// Random bytes do not get past the checksums, so these are set right for most inputs: an input is what follows a mode byte
-// and may replace parts of a blob that pack wrote.
+// Random bytes do not get past the checksums, so these are set right for most inputs, the header's or both: an input is what
+// follows a mode byte and may replace parts of a blob that pack wrote.
 #include "src/weights.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -12,7 +11,7 @@
 
 #include "narrow/conv.h"
 #include "src/bits.h"
-#include "src/hash.h"
+#include "tests/forged.h"
 #include "tests/guarded.h"
 #include "tests/packed.h"
 
@@ -117,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }();
   if (size == 0) return 0;
   const int mode = data[0];
-  const std::vector<unsigned char>& good = blobs[static_cast<std::size_t>(mode >> 2) % blobs.size()];
+  const std::vector<unsigned char>& good = blobs[static_cast<std::size_t>(mode >> 3) % blobs.size()];
   ++data, --size;
 
   std::vector<unsigned char> bytes;
@@ -129,12 +128,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (; size >= 3; data += 3, size -= 3) bytes[(data[0] | data[1] << 8) % bytes.size()] = data[2];
     if (size == 2) bytes.resize((data[0] | data[1] << 8) % (bytes.size() + 1));
   }
-  if ((mode & 2) && bytes.size() >= sizeof(BlobHeader)) {
-    BlobHeader header;
+  BlobHeader header;
+  if ((mode & 2) && bytes.size() >= sizeof header) {
     std::memcpy(&header, bytes.data(), sizeof header);
-    std::memcpy(header.magic, good.data(), sizeof header.magic);
-    header.header_hash = hash(&header, offsetof(BlobHeader, header_hash), 0);
+    std::memcpy(header.magic, blob_magic, sizeof blob_magic);
+    header.header_hash = header_hash(header);
     std::memcpy(bytes.data(), &header, sizeof header);
+  }
+  if ((mode & 4) && bytes.size() >= good.size()) {
+    std::memcpy(&header, good.data(), sizeof header);
+    test::set_checksums(bytes.data(), header);
   }
   test::Guarded blob(bytes.size(), Weights::alignment);
   if (!bytes.empty()) std::memcpy(blob.data(), bytes.data(), bytes.size());
