@@ -51,7 +51,10 @@ TEST_P(Convolution, Groups) {
     for (Padding padding : paddings)
       for (Type type : {Type::s32, Type::s8, Type::b1}) ASSERT_EQ(ConvProblem(c, {padding, type}).check(GetParam()), "");
     for (Type type : {Type::f32, Type::bf16, Type::b1})
-      ASSERT_EQ(ConvProblem(c, {.padding = Padding::plus_one, .c = type, .a = Type::f32}).check(GetParam()), "");
+      for (Given threshold : {Given::none, Given::tensor, Given::each})
+        ASSERT_EQ(ConvProblem(c, {.padding = Padding::plus_one, .c = type, .a = Type::f32, .a_threshold = threshold})
+                      .check(GetParam()),
+                  "");
     for (Type type : {Type::s32, Type::u8, Type::b1})
       ASSERT_EQ(ConvProblem(c, {.padding = Padding::zero, .c = type, .a = Type::u8, .operand = Type::s8}).check(GetParam()),
                 "");
@@ -62,7 +65,9 @@ TEST_P(Convolution, ValuesThatBecomeBits) {
   for (const ConvCase& c : cases)
     for (Padding padding : {Padding::plus_one, Padding::zero})
       for (Type a : {Type::f32, Type::u8, Type::s8})
-        ASSERT_EQ(ConvProblem(c, {.padding = padding, .c = Type::s32, .a = a}).check(GetParam()), "");
+        for (Given threshold : {Given::none, Given::tensor, Given::each})
+          ASSERT_EQ(ConvProblem(c, {.padding = padding, .c = Type::s32, .a = a, .a_threshold = threshold}).check(GetParam()),
+                    "");
 }
 
 /// Pixels so long that the copies of a pointwise convolution are packed once more.
@@ -101,9 +106,11 @@ TEST_P(Convolution, Pooled) {
 TEST_P(Convolution, ThreadsAndManyImages) {
   const ConvCase all[] = {{40, 7, 7, 64, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
                           {40, 7, 7, 70, 70, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2}};
+  // What belongs to pixels beside them, scales of rows and residuals, moves on with the images.
   for (const ConvCase& c : all)
-    for (Type type : {Type::s32, Type::b1}) {
-      ConvProblem problem(c, {Padding::zero, type});
+    for (const ConvOptions& options : {ConvOptions{Padding::zero, Type::s32}, ConvOptions{Padding::zero, Type::b1},
+                                       ConvOptions{.padding = Padding::zero, .c = Type::f32, .residual = Type::bf16}}) {
+      ConvProblem problem(c, options);
       for (int threads : {1, 2, 3, 8})
         for (const Schedule& schedule : schedules)
           ASSERT_EQ(problem.check(GetParam(), {threads, schedule.for_each, nullptr}), "") << threads;

@@ -37,8 +37,9 @@ inline std::ostream& operator<<(std::ostream& out, const ConvCase& c) {
 struct ConvOptions {
   Padding padding;
   Type c;
-  Type a = Type::b1;        ///< floats, u8 and s8: become bits, by a threshold for each channel
-  Type operand = Type::b1;  ///< s8: A is u8 or s8
+  Type a = Type::b1;                ///< floats, u8 and s8: become bits
+  Type operand = Type::b1;          ///< s8: A is u8 or s8
+  Given a_threshold = Given::each;  ///< each: of channels
   PoolWindow pool = {};
   bool accumulate = false;
   Bias bias = Bias::f32;  ///< What follows is left out where the output does not take it.
@@ -59,7 +60,7 @@ class ConvProblem {
     GemmDesc& g = desc_.gemm;
     g.a = options.a;
     weights_desc_.operand = options.operand;
-    draw_a(rng, c.images * c.h * c.w);
+    draw_a(rng, c.images * c.h * c.w, options.a_threshold);
     b_ = bits(rng, c.n * taps, of_group, tap);
     tap_sums_ = Guarded(static_cast<std::size_t>(taps * c.n) * sizeof(std::int32_t), alignof(std::int32_t), edge_);
     filters_ = {c.n, c.kernel_h, c.kernel_w, of_group, b_.data(), c.groups};
@@ -137,7 +138,7 @@ class ConvProblem {
   }
 
  private:
-  void draw_a(Rng& rng, std::int64_t pixels) {
+  void draw_a(Rng& rng, std::int64_t pixels, Given threshold) {
     GemmDesc& g = desc_.gemm;
     const std::int64_t c = case_.c;
     if (g.a == Type::b1) {
@@ -146,11 +147,11 @@ class ConvProblem {
     }
     a_ = guarded_values(rng, g.a, static_cast<std::int64_t>(matrix_elements(pixels, c, a_stride_)), 1, edge_);
     if (weights_desc_.operand == Type::b1) {
+      g.a_threshold_per = threshold == Given::tensor ? Per::tensor : Per::column;
+      if (threshold == Given::none) return;
       const double most = is_float(g.a) ? 0.5 : 64;
-      a_threshold_ = guarded_array<float>(
-          c, [&] { return static_cast<float>(rng.real(-most, most)); }, edge_);
+      a_threshold_ = draw<float>(threshold == Given::each ? c : 1, rng, -most, most);
       g.a_threshold = a_threshold_.as<float>();
-      g.a_threshold_per = Per::column;
     } else {
       g.a_zero_point = static_cast<std::int32_t>(g.a == Type::u8 ? rng.between(0, 255) : rng.between(-128, 127));
     }
@@ -161,7 +162,8 @@ class ConvProblem {
     if (g.a == Type::b1) return sign(a_.data(), pixel * a_stride_, channel);
     const float x = load(a_.data(), g.a, pixel * a_stride_ + channel);
     if (weights_desc_.operand != Type::b1) return static_cast<std::int32_t>(x) - g.a_zero_point;
-    return x >= g.a_threshold[channel] ? 1 : -1;
+    const float threshold = !g.a_threshold ? 0.0f : g.a_threshold[g.a_threshold_per == Per::column ? channel : 0];
+    return x >= threshold ? 1 : -1;
   }
   template <class T>
   Guarded draw(std::int64_t count, Rng& rng, double lo, double hi) const {

@@ -33,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.activation = static_cast<Activation>(in.below(7));
   options.requantize = static_cast<Requantize>(in.below(4) == 0);
   options.edge = in.flag() ? Edge::front : Edge::back;
+  options.a_threshold = static_cast<Given>(in.below(3));
 
   ConvProblem problem(c, options);
   // What the definition does not ask about: any values.
