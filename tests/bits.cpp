@@ -223,6 +223,44 @@ TEST(Bits, BatchNormAsThresholds) {
   EXPECT_EQ(fold_batch_norm(d, nullptr, at_most.data()).code, Code::invalid_argument);
 }
 
+/// The means of windows that step, are dilated and padded, each way differently.
+TEST(Bits, XnorScalesOfAnyWindow) {
+  constexpr std::int64_t images = 2, h = 9, w = 8, c = 5, stride = c + 2;
+  Rng rng(10);
+  const Guarded x = guarded_values(rng, Type::f32, static_cast<std::int64_t>(matrix_elements(images * h * w, c, stride)), 1);
+  ConvArgs args;
+  args.images = images, args.a = x.data(), args.a_stride = stride;
+  ConvDesc window;
+  window.h = h, window.w = w, window.c = c, window.gemm.a = Type::f32;
+  ConvDesc all[5];
+  std::fill(all, all + 5, window);
+  all[0].kernel_h = 3, all[0].kernel_w = 2;
+  all[1].kernel_h = 2, all[1].kernel_w = 3, all[1].stride_h = 2, all[1].stride_w = 3;
+  all[2].kernel_h = 3, all[2].kernel_w = 2, all[2].dilation_h = 2, all[2].dilation_w = 4;
+  all[3].kernel_h = 2, all[3].kernel_w = 2, all[3].pad_top = 1, all[3].pad_left = 3, all[3].pad_bottom = 2;
+  all[4] = all[2], all[4].stride_h = 3, all[4].stride_w = 2, all[4].pad_top = 3, all[4].pad_left = 2, all[4].pad_right = 5;
+  for (const ConvDesc& d : all) {
+    const std::int64_t out_h = conv_output(h, d.kernel_h, d.stride_h, d.dilation_h, d.pad_top + d.pad_bottom);
+    const std::int64_t out_w = conv_output(w, d.kernel_w, d.stride_w, d.dilation_w, d.pad_left + d.pad_right);
+    Guarded scale(static_cast<std::size_t>(images * out_h * out_w) * sizeof(float), alignof(float));
+    std::vector<float> means(images * h * w);
+    ASSERT_TRUE(xnor_scales(d, args, scale.as<float>(), means.data()).ok());
+    for (std::int64_t i = 0; i < images * out_h * out_w; ++i) {
+      const std::int64_t image = i / (out_h * out_w), y = i / out_w % out_h, column = i % out_w;
+      double sum = 0;
+      for (std::int64_t t = 0; t < d.kernel_h * d.kernel_w; ++t) {
+        const std::int64_t at_y = y * d.stride_h + t / d.kernel_w * d.dilation_h - d.pad_top,
+                           at_x = column * d.stride_w + t % d.kernel_w * d.dilation_w - d.pad_left;
+        if (at_y < 0 || at_y >= h || at_x < 0 || at_x >= w) continue;
+        for (std::int64_t p = 0; p < c; ++p)
+          sum += std::fabs(load(x.data(), Type::f32, ((image * h + at_y) * w + at_x) * stride + p));
+      }
+      ASSERT_NEAR(scale.as<float>()[i], sum / static_cast<double>(d.kernel_h * d.kernel_w * c), 1e-6)
+          << &d - all << ": " << y << ',' << column;
+    }
+  }
+}
+
 /// A whole XNOR-Net layer, from floats to floats, beside the formula.
 TEST_P(Bits, XnorNetLayer) {
   Rng rng(9);
