@@ -164,18 +164,25 @@ TEST(QuantizeWeights, MinMaxIsTheFormula) {
           }
 }
 
-/// The search finds the best of its candidates, as far as sums in float can tell.
+/// The search finds the best of its candidates, as far as sums in float can tell: in groups and in whole columns.
 TEST(QuantizeWeights, SearchFindsTheLeastError) {
-  constexpr std::int64_t k = 160, n = 12, size = 80;
-  const std::vector<float> x = weights_of(k * n, 5);
-  for (Type type : {Type::s4, Type::u4}) {
+  const struct {
+    Type type;
+    std::int64_t k, group;
+  } cases[] = {{Type::s4, 160, 80}, {Type::u4, 160, 80}, {Type::s4, 160, 0},
+               {Type::u4, 160, 0},  {Type::s8, 1024, 0}, {Type::s8, 1024, 1024}};  // of fewer values none is worth cutting off
+  for (const auto& [type, k, group] : cases) {
+    SCOPED_TRACE(testing::Message() << name(type) << " group " << group);
+    constexpr std::int64_t n = 12;
+    const std::int64_t size = group != 0 ? group : k;
+    const std::vector<float> x = weights_of(k * n, 5);
     WeightsDesc w;
     w.type = type;
     w.k = k;
     w.n = n;
     w.data = x.data();
     w.data_type = Type::f32;
-    w.groups.size = size;
+    w.groups.size = group;
     w.range = Range::mse;
     const std::vector<float> real = real_values(pack(w).weights);
     int better = 0;
