@@ -220,7 +220,7 @@ TEST(LayoutArguments, AreChecked) {
 /// What belongs to all blocks is the same in all.
 TEST(LayoutArguments, BlocksAreOfOneWhole) {
   const std::vector<std::uint8_t> data(4096);
-  const std::vector<float> scales(512, 1.0f);
+  const std::vector<float> scales(512, 1.0f), floats(64 * 64);
   std::int32_t order[64], other[64];
   std::iota(order, order + 64, 0);
   std::reverse_copy(order, order + 64, other);
@@ -233,8 +233,21 @@ TEST(LayoutArguments, BlocksAreOfOneWhole) {
   const Variant variants[] = {
       {"scale", [&](WeightsDesc& d) { d.scale = &one; }, [&](WeightsDesc& d) { d.scale = &two; }},
       {"zero point", [&](WeightsDesc& d) { d.zero_point = &seven; }, [&](WeightsDesc& d) { d.zero_point = &eight; }},
-      {"permutation", [&](WeightsDesc& d) { d.permutation = order, d.groups = {32, scales.data()}; },
+      {"permutation",
+       [&](WeightsDesc& d) {
+         d.permutation = order, d.groups = {32, scales.data()};
+       },
        [&](WeightsDesc& d) { d.permutation = other; }},
+      {"range", [&](WeightsDesc& d) { d.data_type = Type::f32, d.data = floats.data(); },
+       [](WeightsDesc& d) { d.range = narrow::Range::mse; }},
+      {"type of data", [&](WeightsDesc& d) { d.data_type = Type::f32, d.data = floats.data(); },
+       [](WeightsDesc& d) { d.data_type = Type::bf16; }},
+      {"layout",
+       [&](WeightsDesc& d) {
+         d.groups = {32, scales.data()};
+       },
+       [](WeightsDesc& d) { d.layout = Layout::matmul_nbits; }},
+      {"order", [](WeightsDesc&) {}, [](WeightsDesc& d) { d.order = Order::kn; }},
   };
   for (const Variant& v : variants) {
     SCOPED_TRACE(v.what);
