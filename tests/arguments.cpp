@@ -334,26 +334,33 @@ TEST(Arguments, VerboseIsAskedFor) {
     setenv("NARROW_VERBOSE", value, 1);
     Gemm plan;
     ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
-    ConvProblem images({1, 3, 3, 8, 4, 2, 2}, {Padding::minus_one, Type::s32});
+    ConvProblem images({1, 3, 3, 8, 5, 2, 2}, {Padding::minus_one, Type::s32});
     ASSERT_TRUE(images.pack().ok());
     Conv conv;
     ASSERT_TRUE(Conv::plan(images.desc(), images.weights(), &conv).ok());
-    std::vector<char> scratch(std::max(Gemm::grouped_scratch_size(&plan, 1, 2), conv.scratch_size(1)));
-    std::vector<std::int32_t> c(2 * 2 * 5);  // c_stride is n + 1
+    std::vector<char> scratch(std::max({Gemm::grouped_scratch_size(&plan, 1, 2), conv.scratch_size(1)}));
+    std::vector<std::int32_t> c(2 * 2 * 6);  // c_stride is n + 1
     ConvArgs conv_args = images.args();
     conv_args.c = c.data();
     const std::int64_t offsets[] = {0, 2};
-    const std::function<Status()> runs[] = {
-        [&] { return plan.run(problem.args()); },
-        [&] { return Gemm::run_grouped(&plan, 1, offsets, problem.args(), scratch.data(), scratch.size()); },
-        [&] { return conv.run(conv_args, scratch.data(), scratch.size()); },
+    const struct {
+      std::function<Status()> run;
+      const char *line, *kernel;  ///< how the line begins
+    } runs[] = {
+        {[&] { return plan.run(problem.args()); }, "narrow,gemm,2x6x8,items:1,", plan.info().kernel},
+        {[&] { return Gemm::run_grouped(&plan, 1, offsets, problem.args(), scratch.data(), scratch.size()); },
+         "narrow,grouped,2x6x8,items:1,", plan.info().kernel},
+        {[&] { return conv.run(conv_args, scratch.data(), scratch.size()); }, "narrow,conv,4x5x128,items:1,",
+         conv.info().kernel},
     };
-    for (const auto& run : runs) {
+    for (const auto& [run, line, kernel] : runs) {
       testing::internal::CaptureStderr();
       EXPECT_TRUE(run().ok());
       const std::string text = testing::internal::GetCapturedStderr();
-      EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), value[0] == '1' ? 1 : 0) << text;
-      EXPECT_EQ(text.find(&run == &runs[2] ? conv.info().kernel : plan.info().kernel) != std::string::npos, value[0] == '1') << text;
+      const bool printed = value[0] == '1';
+      EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), printed) << text;
+      EXPECT_EQ(text.rfind(line, 0) == 0, printed) << text;
+      EXPECT_EQ(text.find(kernel) != std::string::npos, printed) << text;
     }
   }
   unsetenv("NARROW_VERBOSE");
