@@ -150,7 +150,7 @@ inline testing::AssertionResult check_tile(const Kernel& kernel, int rows, const
   return testing::AssertionSuccess();
 }
 
-/// Every tile function of a row over k up to `deepest_unit` units and all fills; both types of A.
+/// Every tile function of a row, over k of 1 to 33 units, with fills of all kinds; both types of A.
 inline void check_all_tiles(const Kernel& kernel) {
   const Geometry& g = kernel.geometry;
   Rng rng(17);

@@ -3,8 +3,8 @@
 
     check.py BUILD_DIR [--tools PREFIX] [--shared LIBRARY]
 
-1. Symbols. A tier's objects define the global symbols <tier>_kernels and, where tiers share them, <tier>_prepare and <tier>_epilogue,
-   and weak ones only in namespaces of the tier's own:
+1. Symbols. A tier's objects define the global symbols <tier>[_binary|_int4|_group|_bit_weights]_kernels and, where tiers share
+   them, <tier>_prepare and <tier>_epilogue, and weak ones only in namespaces of the tier's own:
    of two weak symbols with one name the linker keeps one, and a lower tier could end up in a higher one's code.
 2. Instructions. No object uses an instruction beyond its tier; the portable sources use the baseline's alone.
 3. Sums in registers. The inner loops of the int8 tiles of the x86 tiers keep their sums off the stack: a compiler that spills
