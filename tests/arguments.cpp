@@ -325,9 +325,10 @@ TEST(Arguments, PlansOfAGroupedProductHaveOneK) {
   expect_refused(Gemm::run_grouped(plans, 2, offsets, {}, scratch.data(), scratch.size()), Code::invalid_argument, "another k");
 }
 
-/// NARROW_VERBOSE=1, and nothing else, makes a run print one line.
+/// NARROW_VERBOSE=1, and nothing else, makes a run print one line, however many items it has.
 TEST(Arguments, VerboseIsAskedFor) {
-  Problem problem({.m = 2, .n = 6, .k = 8});
+  constexpr int many = 100;
+  Problem problem({.m = many, .n = 6, .k = 8});
   Weights weights;
   ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
   for (const char* value : {"0", "", "1"}) {
@@ -338,20 +339,25 @@ TEST(Arguments, VerboseIsAskedFor) {
     ASSERT_TRUE(images.pack().ok());
     Conv conv;
     ASSERT_TRUE(Conv::plan(images.desc(), images.weights(), &conv).ok());
-    std::vector<char> scratch(std::max({Gemm::grouped_scratch_size(&plan, 1, 2), conv.scratch_size(1)}));
+    std::vector<char> scratch(std::max({Gemm::grouped_scratch_size(&plan, 1, 2), plan.scratch_size(1), conv.scratch_size(1)}));
     std::vector<std::int32_t> c(2 * 2 * 6);  // c_stride is n + 1
     ConvArgs conv_args = images.args();
     conv_args.c = c.data();
     const std::int64_t offsets[] = {0, 2};
+    const GemmArgs two = problem.args(2);
+    GemmArgs first = problem.args();
+    first.m = 1;
     const struct {
       std::function<Status()> run;
       const char *line, *kernel;  ///< how the line begins
     } runs[] = {
-        {[&] { return plan.run(problem.args()); }, "narrow,gemm,2x6x8,items:1,", plan.info().kernel},
-        {[&] { return Gemm::run_grouped(&plan, 1, offsets, problem.args(), scratch.data(), scratch.size()); },
+        {[&] { return plan.run(two); }, "narrow,gemm,2x6x8,items:1,", plan.info().kernel},
+        {[&] { return Gemm::run_grouped(&plan, 1, offsets, two, scratch.data(), scratch.size()); },
          "narrow,grouped,2x6x8,items:1,", plan.info().kernel},
         {[&] { return conv.run(conv_args, scratch.data(), scratch.size()); }, "narrow,conv,4x5x128,items:1,",
          conv.info().kernel},
+        {[&] { return plan.run_strided(first, many, first.a_stride, first.c_stride, 0, scratch.data(), scratch.size()); },
+         "narrow,gemm,100x6x8,items:100,", plan.info().kernel},
     };
     for (const auto& [run, line, kernel] : runs) {
       testing::internal::CaptureStderr();
