@@ -60,10 +60,11 @@ constexpr Kernel binary_kernel(const char* name, Tier tier, decltype(Kernel::pre
                    .stream_rows = stream_rows<Isa>(),
                    .to_sums = binary_tile_set<Isa, RunTiles, false>(),
                    .pack_a = pack_bits<Simd>,
-                   .pack_b = pack_panels<Isa>,
+                   .pack_b = nullptr,
                    .prepare = prepare,
                    .epilogue = epilogue,
                    .add_sums = add_sums<Simd>};
+  if constexpr (!Isa::geometry.running) kernel.pack_b = pack_panels<Isa>;
   if constexpr (requires { typename Isa::ToReal; }) kernel.to_reals = binary_tile_set<Isa, RunTiles, true>();
   if constexpr (!std::is_void_v<ToBits>) {
     kernel.to_bits = binary_tile_set<ToBits, RunTiles, false>();
