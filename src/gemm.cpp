@@ -278,7 +278,8 @@ Status Gemm::run_grouped(const Gemm* plans, int count, const std::int64_t* offse
   if (!p.kernel) return invalid("gemm: run before plan");
   for (int i = 0; i < count; ++i) {
     const Product& other = GemmAccess::product(plans[i]);
-    if (!other.kernel || !alike(p, other)) return invalid("gemm: plans of one call differ in more than their weights");
+    if (!other.kernel) return invalid("gemm: run before plan");
+    if (!alike(p, other)) return invalid("gemm: plans of one call differ in more than their weights");
     if (offsets[i] < 0 || offsets[i] > offsets[i + 1]) return invalid("gemm: offsets are not ascending from 0");
   }
   if (all.m > m_limit) return invalid("gemm: m above 2^31 - 1");

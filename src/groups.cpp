@@ -96,7 +96,7 @@ Status check_group_values(const WeightsDesc& d) noexcept {
   for (std::int64_t j = 0; j < d.n; j += max_tile_cols)
     for (std::int64_t g = 0; g < count_of(d); ++g) {
       const int cols = static_cast<int>(std::min<std::int64_t>(max_tile_cols, d.n - j));
-      if (!raw.group(g, j, cols, &columns)) return invalid("weights: a scale or zero point is not finite");
+      if (!raw.group(g, j, cols, &columns)) return invalid("weights: a scale, a zero point or their product is not finite");
       for (int c = 0; c < cols && bytes; ++c)
         if (columns.zero_point[c] < lo || columns.zero_point[c] > hi)
           return invalid("weights: a zero point is outside the range of the weights");

@@ -141,7 +141,7 @@ Status normalize(const WeightsDesc& desc, WeightsDesc* out) noexcept {
   if (d.data_type != Type::none) {
     if (!is_float(d.data_type)) return invalid("weights: data_type is none, f32, bf16 or f16");
     if (d.type != Type::s8 && !is_4bit(d.type)) return {Code::unsupported, "weights: floats are quantized to s8, s4 or u4"};
-    if (d.layout != Layout::matrix || d.permutation) return invalid("weights: floats are a matrix, in the order of k");
+    if (d.layout != Layout::matrix || d.permutation) return invalid("weights: floats are a matrix, without a permutation");
     if (d.range != Range::min_max && d.range != Range::mse) return invalid("weights: unknown search for the range");
   }
   if (d.layout != Layout::matrix) {

@@ -309,14 +309,16 @@ Status WeightsStream::add(const WeightsDesc& block, const Parallel& parallel) no
   same.n = h.n;
   BlobHeader expected = header_of(same, *static_cast<const Kernel*>(kernel_));
   if (d.layout != whole_.layout || d.data_type != whole_.data_type || d.range != whole_.range || d.order != whole_.order ||
-      std::memcmp(&expected, &h, sizeof h) != 0)
+      std::memcmp(&expected, &h, sizeof h) != 0 ||
+      (d.data_type == Type::none && d.groups.size == 0 && !d.scale != !whole_.scale))
     return invalid("weights: a block of another kind than the whole");
   return WeightsAccess::add(d, parallel, this);
 }
 
 Status WeightsStream::finish(Weights* out) noexcept {
   if (!out) return invalid("weights: null pointer");
-  if (!kernel_ || columns_ != whole_.n) return invalid("weights: columns are missing");
+  if (!kernel_) return invalid("weights: finish before begin, or for the second time");
+  if (columns_ != whole_.n) return invalid("weights: columns are missing");
   const Status status = WeightsAccess::finish(*this, out);
   kernel_ = nullptr;
   return status;

@@ -55,7 +55,8 @@ void means_of_row(const ConvDesc& d, const ConvArgs& args, std::int64_t row, flo
 Status fold_batch_norm(const BatchNorm& d, std::int32_t* threshold, std::uint8_t* at_most) noexcept {
   if (d.n < 0) return invalid("batch norm: negative n");
   if (d.n > 0 && (!threshold || !at_most)) return invalid("batch norm: null pointer");
-  if (!(d.epsilon >= 0) || !std::isfinite(d.epsilon)) return invalid("batch norm: epsilon is negative or not finite");
+  if (d.variance && (!(d.epsilon >= 0) || !std::isfinite(d.epsilon)))
+    return invalid("batch norm: epsilon is negative or not finite");
   for (const float* values : {d.scale, d.bias, d.gamma, d.beta, d.mean, d.variance})
     for (std::int64_t j = 0; values && j < d.n; ++j)
       if (!std::isfinite(values[j]) || (values == d.variance && values[j] < 0))

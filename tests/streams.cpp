@@ -248,6 +248,7 @@ TEST(LayoutArguments, BlocksAreOfOneWhole) {
        },
        [](WeightsDesc& d) { d.layout = Layout::matmul_nbits; }},
       {"order", [](WeightsDesc&) {}, [](WeightsDesc& d) { d.order = Order::kn; }},
+      {"a scale, where the whole has none", [](WeightsDesc&) {}, [&](WeightsDesc& d) { d.scale = scales.data(); }},
   };
   for (const Variant& v : variants) {
     SCOPED_TRACE(v.what);

@@ -53,10 +53,11 @@ struct GemmDesc {
   std::int32_t a_zero_point = 0;       ///< In the range of a's type; 0 for b1 and what becomes it.
 
   // C
-  Type c = Type::s32;                      ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds. s32 of a
-                                           ///< float A: sums of what it was quantized to, without scales.
+  Type c = Type::s32;                      ///< s32, f32, bf16, f16, s8 or u8; or b1, sums compared with thresholds (not of a
+                                           ///< float A that is quantized). s32 of a float A: sums of what it was quantized
+                                           ///< to, without scales.
   const std::int32_t* bias_s32 = nullptr;  ///< [n], added to the sum; refused where the two could leave int32.
-  const float* bias_f32 = nullptr;         ///< [n], not for s32 output nor fixed_point; not together with bias_s32.
+  const float* bias_f32 = nullptr;         ///< [n], any floats; not for s32 output nor fixed_point; not with bias_s32.
   bool accumulate = false;                 ///< C += for s32 (saturating), f32, bf16, f16.
   Type residual = Type::none;              ///< Type of the matrix added before the activation: f32, bf16, f16, s8, u8. Not
                                            ///< for s32 output nor fixed_point.
@@ -138,9 +139,9 @@ class Gemm {
 
   /// A grouped product (of a mixture of experts): rows [offsets[i], offsets[i + 1]) of A and C, and of what else `all` has for
   /// each row, belong to plans[i], which differ in their weights, biases and scales, but neither in shape, types nor kinds of
-  /// scales. Ascending offsets, count + 1 of them, from 0 to all.m at the most; a range may be empty. The rows are computed as
-  /// each plan's run would, to the bit, and shared out over the threads as a whole. Without groups, all weights or none have
-  /// zero points.
+  /// scales. Offsets: 0 <= offsets[0] <= ... <= offsets[count] <= all.m; rows outside all ranges are left alone. The rows are
+  /// computed as each plan's run would, to the bit, and shared out over the threads as a whole. Without groups, all weights or
+  /// none have zero points.
   [[nodiscard]] NARROW_API static Status run_grouped(const Gemm* plans, int count, const std::int64_t* offsets,
                                                      const GemmArgs& all, void* scratch, std::size_t scratch_bytes,
                                                      const Parallel& parallel = serial()) noexcept;

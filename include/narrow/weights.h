@@ -12,13 +12,13 @@ namespace narrow {
 /// short. With count = (k + size - 1) / size groups, the values of Order::nk lie as [n][count] (the groups of a column side by
 /// side), those of Order::kn as [count][n].
 struct GroupsDesc {
-  std::int64_t size = 0;             ///< A multiple of 8; 0: the weights have no groups.
+  std::int64_t size = 0;             ///< A multiple of 8; 0: the weights have no groups. (Products have a limit: max_k.)
   const void* scale = nullptr;       ///< Finite; never null where there are groups.
   Type scale_type = Type::f32;       ///< f32, bf16 or f16. Packed as they are given: 16 bits are read faster than 32.
   const void* zero_point = nullptr;  ///< Null: 0 for s8 and s4, 8 for u4.
-  /// u8 (values in the range of the weights; as s8 for s8 and s4 weights), u4 or s4 (two in a byte, each row of the array
-  /// beginning with a byte of its own), or f32, bf16, f16 (finite): then real = scale * b - (scale * zero_point), the product
-  /// rounded to f32.
+  /// u8: a byte each, whatever the weights are, in their range (of s8 and s4 weights in two's complement); u4 for u4 weights,
+  /// s4 for s4 weights: two in a byte, each row of the array beginning with a byte of its own; or f32, bf16, f16: then real =
+  /// scale * b - (scale * zero_point), the product, finite as they are, rounded to f32.
   Type zero_point_type = Type::u8;
 };
 
@@ -78,7 +78,7 @@ struct WeightsDesc {
   Range range = Range::min_max;
   /// [k], with groups: group g is made of the k permutation[g * size], permutation[g * size + 1], ... of the data. (Act-order:
   /// the permutation that sorts g_idx, not g_idx itself; ties keep their order.) A keeps its order; products read it by the
-  /// permutation.
+  /// permutation. Not for floats (data_type).
   const std::int32_t* permutation = nullptr;
 
   /// b1: 0, or the columns are filters of a convolution, in so many groups of n / filter_groups, each of them for an A of its
@@ -133,14 +133,15 @@ class Weights {
 };
 
 /// Packs weights block by block of columns, so that they need never be in memory as a whole before they are packed: begin, add
-/// until all columns are there, finish. The blob is the same as Weights::pack's, byte by byte.
+/// until all columns are there, finish. The blob of n > 0 columns is the same as Weights::pack's, byte by byte.
 class WeightsStream {
  public:
   /// Blocks have a multiple of so many columns, but for the last.
   static constexpr std::int64_t unit = 64;
 
   /// `whole` describes all of the weights; of its arrays, that of the permutation is read, of the others only whether they are
-  /// null. In the order nk (which every layout but gptq and awq has). The buffer is as for Weights::pack.
+  /// null. In the order nk (which every layout but gptq and awq has), and no groups of filters. The buffer is as for
+  /// Weights::pack.
   [[nodiscard]] NARROW_API static Status begin(const WeightsDesc& whole, void* buffer, std::size_t bytes,
                                                WeightsStream* out) noexcept;
   /// The next block.n columns. `block` differs from `whole` in nothing but n and where its arrays are, each with those columns

@@ -30,7 +30,7 @@ struct BatchNorm {
 [[nodiscard]] NARROW_API Status xnor_filters(const ConvFilters& filters, void* bits, float* alpha) noexcept;
 
 /// K of XNOR-Net, for ConvArgs::a_scale: for each output pixel of the convolution the mean over its window of the mean over
-/// channels of |x|, taps outside the image counting as 0. `desc` gives the geometry, and gemm.a the type of x: f32, bf16 or
+/// all channels of |x|, taps outside the image counting as 0. `desc` gives the geometry, and gemm.a the type of x: f32, bf16 or
 /// f16; `args` images, a and a_stride. With alpha as the scales of the weights, an f32 output is then K alpha (sign(X) *
 /// sign(W)).
 ///   mean over channels: sixteen sums of floats (channel c to sum c % 16, ascending), those added up in halves (i with i + 8,

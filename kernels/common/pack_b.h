@@ -152,6 +152,7 @@ void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
     return;
   }
   constexpr int most = (nr < 16 ? nr : 16) * kr, line = width < most ? width : most;
+  constexpr bool whole_lines = around_caches && (line == step_bytes || line % 64 == 0);  // one after another
   for (int p = 0; p < panels; ++p) {
     ptrdiff_t s = 0;
     if constexpr ((line & (line - 1)) == 0 && line % kr == 0 && nr % (line / kr) == 0) {
@@ -167,7 +168,7 @@ void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
           });
           interleave<line, kr, line>(row);
           unroll<together>([&]<int i>() NARROW_LAMBDA {
-            store_packed<around_caches, line>(to + i * step_bytes, reinterpret_cast<const int8_t*>(&row[i]));
+            store_packed<whole_lines, line>(to + i * step_bytes, reinterpret_cast<const int8_t*>(&row[i]));
           });
         });
     }
