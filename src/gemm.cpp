@@ -69,6 +69,9 @@ bool verbose() {
   return text && std::strcmp(text, "1") == 0;
 }
 
+/// Values of GemmArgs::a_scale that a row has.
+std::ptrdiff_t scales_of_row(const Product& p) { return std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count); }
+
 /// `m` rows of an item, from a row on.
 GemmArgs rows_of(const GemmArgs& all, const Product& p, std::int64_t row, std::int64_t m) {
   const auto moved = [&](const void* base, std::int64_t stride, Type t) {
@@ -79,7 +82,7 @@ GemmArgs rows_of(const GemmArgs& all, const Product& p, std::int64_t row, std::i
   item.a = moved(all.a, all.a_stride, p.a);
   item.c = const_cast<char*>(moved(all.c, all.c_stride, p.spec.c));
   item.residual = moved(all.residual, all.residual_stride, p.spec.residual);
-  if (all.a_scale) item.a_scale = all.a_scale + row * std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
+  if (all.a_scale) item.a_scale = all.a_scale + row * scales_of_row(p);
   if (all.a_zero_point) item.a_zero_point = all.a_zero_point + row;
   return item;
 }
@@ -235,8 +238,7 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
   if (is_4bit(p.a) && a_batch_stride % 2 != 0) return invalid("gemm: an odd a_batch_stride of 4-bit values");
   if (count > 0)
     if (Status s = check_item(desc_, weights_.n(), p, first); !s.ok()) return s;
-  const auto values_of_row = std::max<std::ptrdiff_t>(1, p.groups.row_scales * p.groups.count);
-  if (out_of_reach(count * first.m, values_of_row) || out_of_reach(count, a_batch_stride) ||
+  if (out_of_reach(count * first.m, scales_of_row(p)) || out_of_reach(count, a_batch_stride) ||
       out_of_reach(count, c_batch_stride) || (first.residual && out_of_reach(count, residual_batch_stride)))
     return invalid(too_far);
   std::optional<Report> report;
@@ -251,7 +253,7 @@ Status Gemm::run_strided(const GemmArgs& first, int count, std::int64_t a_batch_
       items[i].a = moved(first.a, a_batch_stride, p.a);
       items[i].c = const_cast<char*>(moved(first.c, c_batch_stride, p.spec.c));
       items[i].residual = moved(first.residual, residual_batch_stride, p.spec.residual);
-      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m * values_of_row;
+      if (first.a_scale) items[i].a_scale = first.a_scale + at * first.m * scales_of_row(p);
       if (first.a_zero_point) items[i].a_zero_point = first.a_zero_point + at * first.m;
     }
     Blocking b;

@@ -11,10 +11,8 @@ constexpr std::int64_t huge[] = {INT64_MAX, INT64_MAX / 2, std::int64_t{1} << 61
 
 TEST(Far, Batches) {
   Problem problem({.m = 4, .n = 6, .k = 8, .c = Type::f32, .residual = Type::f32});
-  Weights weights;
   Gemm plan;
-  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
-  ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+  ASSERT_TRUE(problem.make_plan(Cap{}, &plan));
   std::vector<char> scratch(plan.scratch_size(4));
   problem.expected();
   for (std::int64_t far : huge)
@@ -34,10 +32,8 @@ TEST(Far, Batches) {
 
 TEST(Far, GroupedRows) {
   Problem problem({.m = 4, .n = 6, .k = 8, .c = Type::f32, .residual = Type::f32});
-  Weights weights;
   Gemm plan;
-  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
-  ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
+  ASSERT_TRUE(problem.make_plan(Cap{}, &plan));
   std::vector<char> scratch(Gemm::grouped_scratch_size(&plan, 1, 4));
   problem.expected();
   const auto run = [&](std::int64_t begin, const GemmArgs& args) {
