@@ -154,8 +154,8 @@ class Gemm {
   friend struct GemmAccess;
   GemmDesc desc_;
   Weights weights_;
-  alignas(
-      8) unsigned char state_[512];  ///< what run would otherwise derive anew (src/driver.h); begins with null until planned
+  /// What run would otherwise derive anew (src/driver.h); begins with null until planned.
+  alignas(8) unsigned char state_[512];
 };
 
 /// One shot: plan and run. For calls that happen once; costs the plan's checks each time.
