@@ -161,8 +161,8 @@ void complete(Product* p) noexcept {
   const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
   p->stream_rows = best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes()) ? p->kernel->stream_rows : 0;
   p->far = b_bytes > 2 * l2_bytes();
-  // The first tile over a strip of groups waits for the memory; so it had better have the most to do meanwhile.
-  p->tall_first = p->groups.count != 0 && p->far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);
+  p->from_memory = p->far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);
+  p->groups.from_memory = p->from_memory;
   const std::int64_t unit = p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit;
   p->kc = k_of_one_pass(p->widest * p->panel_bytes, p->k_padded, unit, l2_bytes());
   p->whole_rows = rows_of_one_block(p->kc < p->k_padded ? p->kc * element : p->packed_row_bytes, p->panel_count * g.nr, b_bytes,

@@ -30,7 +30,7 @@ struct Product {
   int widest;                     ///< strip for many rows, in panels
   int stream_rows;                ///< see Kernel; 0 where B is not best read as one stream
   bool far;                       ///< B is read from beyond the L2 cache
-  bool tall_first;                ///< of two tiles over a strip, the first is not as tall as the other, but as can be
+  bool from_memory;               ///< B is more than caches hold of it from call to call
   std::int64_t kc;                ///< k of one pass over a strip, for many rows
   std::int64_t whole_rows;        ///< up to so many rows, read in place on one thread, are one unit of work
   Type a;

@@ -71,6 +71,7 @@ struct Groups {
   Type scale;       ///< f32, bf16 or f16
   ZeroPoints zero_points;
   bool row_scales;             ///< each row of A has a scale for each group
+  bool from_memory;            ///< B is more than caches hold of it from call to call
   int32_t sum_factor;          ///< of the sums that A carries
   int32_t b_zero;              ///< what stands for 0 in the panels, where zero points are floats
   ptrdiff_t a_sums, a_scales;  ///< bytes from the beginning of a row
@@ -147,7 +148,7 @@ struct Geometry {
 
 /// What a tile asks for while it works is what is read next, for the L2 cache; but where few rows hurry through B, what it will
 /// need itself some lines later, for the L1 cache: then nothing else is in time. One or two rows leave it to the hardware,
-/// which keeps up best alone.
+/// which keeps up best alone; and so do three or four from memory, where the kernel's tiles keep up with it.
 constexpr bool asks_ahead(const Geometry& g, int rows, int panels) {
   return rows > 2 && rows <= streaming_rows && rows < g.max_rows[panels - 1];
 }

@@ -54,7 +54,7 @@ struct Pass {
   const TileFn* run;
   bool apart;         ///< panels are taken one after another, by tiles of one (see Kernel::stream_rows)
   Parts tiles;        ///< in groups of rows
-  std::int64_t tall;  ///< of the first of two tiles, if they are not alike (see Product::tall_first); else 0
+  std::int64_t tall;  ///< of the first of two tiles, if it is as tall as can be; 0: the two are as alike as can be
   int row_group;
   std::int64_t rows;  ///< that are left
   const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
@@ -90,7 +90,7 @@ struct Pass {
     args.next_step = next_share = 0;
     if (p.groups.count) return;
     if (ahead) {
-      if (!p.far) return;
+      if (!p.far || (p.from_memory && p.kernel->stream_rows > 0)) return;
       next = static_cast<const char*>(args.b) + ahead_bytes;
       next_end = p.panels + p.panel_count * p.panel_stride;
       args.next_step = p.step_bytes;
@@ -262,7 +262,8 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     if (output == Output::bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
     pass.run = run[pass.apart ? 0 : panels - 1];
     pass.tiles = split_rows(unit.rows, g.max_rows[panels - 1], g.row_group);
-    pass.tall = p.tall_first && pass.tiles.count == 2 ? g.max_rows[panels - 1] : 0;
+    // The first tile over a strip of groups waits for the memory; so it had better have the most to do meanwhile.
+    pass.tall = p.groups.count && p.from_memory && pass.tiles.count == 2 ? g.max_rows[panels - 1] : 0;
     pass.rows = unit.rows;
     pass.args.a = rows.a;
     pass.args.a_stride = rows.a_stride;

@@ -15,6 +15,12 @@ NARROW_FOR_EACH_TIER(Groups);
 
 std::vector<const Kernel*> kernels_for(Tier tier, Type b) { return rows_of(tier, packed_type(b), Sums::groups); }
 
+/// As if B were, or were not, more than caches hold.
+void read_from_memory(Gemm* plan, bool from_memory) {
+  Product& p = GemmAccess::product(*plan);
+  p.from_memory = p.groups.from_memory = from_memory;
+}
+
 constexpr Type weight_types[] = {Type::s4, Type::u4, Type::s8};
 
 /// Every m up to two tiles and more, alike and not, around the edges of a panel, with short last groups.
@@ -34,7 +40,7 @@ TEST_P(Groups, Shapes) {
             Problem problem(c);
             Gemm plan;
             ASSERT_TRUE(problem.make_plan(*kernel, &plan));
-            GemmAccess::product(plan).tall_first = c.seed % 7 < 3;  // as where B comes from memory
+            read_from_memory(&plan, c.seed % 7 < 3);
             for (std::int64_t m = 1; m <= c.m; ++m) ASSERT_TRUE(problem.check(plan, m));
             trivial += problem.trivial();
           }
@@ -90,6 +96,32 @@ TEST_P(Groups, ExtremeValues) {
                                .group_zero_point = zero_point});
               ASSERT_TRUE(problem.check(*kernel));
             }
+}
+
+/// One row of the largest values over groups so long that sums of their high nibbles times 16 (see group_tile.h) just stay in
+/// int32, or just would not.
+TEST_P(Groups, OneRowOfLongGroups) {
+  constexpr std::int64_t longest = INT32_MAX / (15 * 128 * 16 / 2) / 8 * 8;
+  for (Type b : {Type::s4, Type::u4})
+    for (const Kernel* kernel : kernels_for(GetParam(), b))
+      for (Fill a_fill : {Fill::lowest, Fill::highest})
+        for (std::int64_t group : {longest, longest + 8}) {
+          Problem problem({.m = 1,
+                           .n = 3,
+                           .k = group + 40,
+                           .a = Type::s8,
+                           .b = b,
+                           .a_fill = a_fill,
+                           .b_fill = Fill::highest,
+                           .c = Type::f32,
+                           .group = group});
+          Gemm plan;
+          ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+          for (bool from_memory : {false, true}) {
+            read_from_memory(&plan, from_memory);
+            ASSERT_TRUE(problem.check(plan, 1));
+          }
+        }
 }
 
 /// So long a k that the sums of more than a few rows are carried from one part of it to the next, which begins with a group.

@@ -40,6 +40,8 @@ struct Int4 : Dot {
   static NARROW_INLINE B step_of(Packed pairs) {
     return nibbles<step>(pairs);
   }
+  static NARROW_INLINE B high_times_16(Packed pairs) { return _mm512_andnot_si512(_mm512_set1_epi8(15), pairs); }
+  static NARROW_INLINE Simd::I sixteenth(Acc sum) { return _mm512_srai_epi32(sum, 4); }
 };
 
 struct Int8 : Dot {

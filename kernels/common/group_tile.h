@@ -14,6 +14,10 @@
 // and is needed; that a zero point z (8 for signed weights) is taken off every weight, adds -z * (sum of a over the group) to a
 // sum, which is where its accumulator totals.
 //
+// For a single row that reads B at the pace of the caches, even these are many (24 beside 16 dots, and ports are few on Zen 4).
+// Its two phases of k-steps are the two halves of the bytes, so the sums of the high nibbles may be 16 times too large until
+// the end of the group: that saves their shift (Isa::high_times_16; from the L2 cache a tenth).
+//
 // Isa provides (besides geometry):
 //   Acc, A, B                  registers: sums for S::width columns, a broadcast of kr values of A, as many columns of B
 //   unit_steps, unit_bytes     k-steps that are packed together, and their bytes in a panel
@@ -22,6 +26,8 @@
 //   load_a(p), zero(), to_int(Acc) -> S::I, and from(S::I) where narrow_steps is 0
 //   load_b(p) -> Packed        the steps of a unit for S::width columns
 //   step_of<step>(packed)      one of them
+//   high_times_16(packed)      may be there, where unit_steps is 2: step_of<1>, but each nibble times 16
+//   sixteenth(Acc) -> S::I     with it: to_int(acc) / 16, of multiples of 16
 //   dot(acc&, b, a)
 #pragma once
 
@@ -37,7 +43,8 @@ namespace {
 
 /// How far ahead of the loads a tile asks for B: as the weights of a language model come from memory, far. The first tile over
 /// a strip brings it in for the others. (To share out among tiles what the next strip needs, as tile.h does, costs as much
-/// where B is in the L3 cache, and where it is not, a tenth of the pace for 16 rows.)
+/// where B is in the L3 cache, and where it is not, a tenth of the pace for 16 rows.) A single row, which reads B at the pace
+/// of the caches, asks for it only where it comes from memory: from L3 the hardware is faster left alone (a fifth on Zen 4).
 inline constexpr int prefetch_bytes = 8192;
 
 template <class S, int vectors>
@@ -52,13 +59,21 @@ NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[
     load(reinterpret_cast<const Bf16*>(p));
 }
 
-/// One panel of a tile, at `b`, from the column `column` of it on.
-template <class Isa, class S, int rows>
+/// Sums of high nibbles times 16 stay in int32: of half the group, 15 * 128 * 16 each.
+inline constexpr ptrdiff_t max_k_times_16 = INT32_MAX / (15 * 128 * 16 / 2);
+
+template <class Isa>
+concept HighTimes16 = requires(typename Isa::Packed packed) { Isa::high_times_16(packed); };
+
+/// One panel of a tile, at `b`, from the column `column` of it on. `asks`: for B ahead of time; if it does not, groups have no
+/// more than max_k_times_16.
+template <class Isa, class S, int rows, bool asks>
 NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) {
   using F = typename S::F;
   using I = typename S::I;
   constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
   constexpr int phases = rows * vectors < Isa::in_flight ? 2 : 1;  // of k-steps; groups overlap each other besides
+  constexpr bool times_16 = !asks && phases == Isa::unit_steps && HighTimes16<Isa>;
   constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * Isa::unit_steps);  // of one k of a panel
   // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
   constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : rows == 1 ? 8 : 4) / Isa::unit_steps;
@@ -126,8 +141,13 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       unroll<phases - first, rows, vectors>([&]<int h, int r, int v>() NARROW_LAMBDA { acc[first + h][r][v] = Isa::zero(); });
     };
     auto settle = [&](auto first) NARROW_LAMBDA {  // accumulators from `first` on -> total
-      unroll<rows, vectors, phases - first>(
-          [&]<int r, int v, int h>() NARROW_LAMBDA { total[r][v] = S::add(total[r][v], Isa::to_int(acc[first + h][r][v])); });
+      unroll<rows, vectors, phases - first>([&]<int r, int v, int h>() NARROW_LAMBDA {
+        const auto& sum = acc[first + h][r][v];
+        if constexpr (times_16 && first + h == 1)
+          total[r][v] = S::add(total[r][v], Isa::sixteenth(sum));
+        else
+          total[r][v] = S::add(total[r][v], Isa::to_int(sum));
+      });
     };
 
     auto advance = [&](auto count) NARROW_LAMBDA {
@@ -135,14 +155,19 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       unroll<count * Isa::unit_steps>([&]<int step>() NARROW_LAMBDA {
         constexpr int unit = step / Isa::unit_steps, within = step % Isa::unit_steps;
         if constexpr (within == 0) {
-          for (int line = 0; line < Isa::unit_bytes; line += 64)
+          for (int line = 0; asks && line < Isa::unit_bytes; line += 64)
             __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
           unroll<vectors>([&]<int v>() NARROW_LAMBDA {
             packed[v] = Isa::load_b(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
           });
         }
         typename Isa::B bv[vectors];
-        unroll<vectors>([&]<int v>() NARROW_LAMBDA { bv[v] = Isa::template step_of<within>(packed[v]); });
+        unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+          if constexpr (times_16 && within == 1)
+            bv[v] = Isa::high_times_16(packed[v]);
+          else
+            bv[v] = Isa::template step_of<within>(packed[v]);
+        });
         unroll<rows>([&]<int r>() NARROW_LAMBDA {
           const typename Isa::A av = Isa::load_a(a + r * a_stride + step * Isa::geometry.kr);
           unroll<vectors>([&]<int v>() NARROW_LAMBDA { Isa::dot(acc[step % phases][r][v], bv[v], av); });
@@ -178,7 +203,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     }
 
     const char* const after = zero_points + zero_point_bytes;
-    for (const char* line = scales; line < after; line += 64) __builtin_prefetch(line + prefetch_bytes, 0, 3);
+    for (const char* line = scales; asks && line < after; line += 64) __builtin_prefetch(line + prefetch_bytes, 0, 3);
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);
     unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA {
@@ -216,8 +241,14 @@ template <class Isa, class S, int rows>
 void group_tile(const TileArgs& args) {
   constexpr int nr = Isa::geometry.nr;
   const int panels = (args.cols + nr - 1) / nr;
-  for (int p = 0; p < panels; ++p)
-    group_panel<Isa, S, rows>(args, static_cast<const char*>(args.b) + p * args.b_stride, p * nr);
+  auto run = [&](auto asks) NARROW_LAMBDA {
+    for (int p = 0; p < panels; ++p)
+      group_panel<Isa, S, rows, asks>(args, static_cast<const char*>(args.b) + p * args.b_stride, p * nr);
+  };
+  if (rows > 1 || args.groups->from_memory || args.groups->size > max_k_times_16)
+    run(std::true_type{});
+  else if constexpr (rows == 1)
+    run(std::false_type{});
 }
 
 template <class Isa, class S>
