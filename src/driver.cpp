@@ -163,6 +163,13 @@ void complete(Product* p) noexcept {
   p->far = b_bytes > 2 * l2_bytes();
   p->from_memory = p->far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);
   p->groups.from_memory = p->from_memory;
+  const bool one_strip = p->panel_count > 0 && p->panel_count <= g.max_panels && !p->far;
+  if (one_strip && p->kernel->sums == Sums::integers && (p->output == Output::sums || p->output == Output::reals)) {
+    p->one_tile = tile_table(*p, p->output)[p->panel_count - 1];
+    p->one_tile_rows = g.max_rows[p->panel_count - 1];
+  } else {
+    p->one_tile_rows = 0;
+  }
   const std::int64_t unit = p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit;
   p->kc = k_of_one_pass(p->widest * p->panel_bytes, p->k_padded, unit, l2_bytes());
   p->whole_rows = rows_of_one_block(p->kc < p->k_padded ? p->kc * element : p->packed_row_bytes, p->panel_count * g.nr, b_bytes,
@@ -206,10 +213,11 @@ std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
 }
 
 void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexcept {
-  const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
-  const int strip_panels = strip_width(p.kernel->geometry, item.m, p.widest);
   const Reading how = reading(p, item);
   Rows rows = in_place(p, item);
+  if (item.m <= p.one_tile_rows && item.m > p.stream_rows && how == Reading::in_place) return compute_tile(p, item, rows);
+  const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
+  const int strip_panels = strip_width(p.kernel->geometry, item.m, p.widest);
   if (how != Reading::in_place) {
     // Of a tail, no more than the last tile of a strip is copied.
     const Parts strips = split(p.panel_count, strip_panels);

@@ -27,6 +27,8 @@ struct Product {
   std::int64_t step_bytes;        ///< of one panel, for kr values of k
   std::int64_t packed_row_bytes;  ///< of one row of A as pack_a leaves it
   std::int64_t panel_bytes;       ///< of values of B, without padding between panels
+  const TileFn* one_tile;         ///< [rows - 1]: of one strip of integer sums, the tiles that go from A in place to C at once
+  std::int64_t one_tile_rows;     ///< up to so many, and more than stream_rows; else 0
   int widest;                     ///< strip for many rows, in panels
   int stream_rows;                ///< see Kernel; 0 where B is not best read as one stream
   bool far;                       ///< B is read from beyond the L2 cache
@@ -46,6 +48,14 @@ struct Product {
   bool columns_alike;  ///< in what prepare makes of them
   bool verbose;
 };
+
+/// The tiles for one kind of output.
+inline TileTable tile_table(const Product& p, Output output) {
+  const TileSet& tiles = output == Output::bits    ? p.kernel->to_bits
+                         : output == Output::reals ? p.kernel->to_reals
+                                                   : p.kernel->to_sums;
+  return p.window.rows ? tiles.indirect : p.flips ? tiles.flipped : tiles.plain;
+}
 
 /// The parameters of the columns from j on.
 ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept;

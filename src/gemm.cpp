@@ -150,14 +150,14 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
     p.groups.row_scales = d.a_scale_per == Per::group;
   }
   p.a = d.a;
-  complete(&p);
   p.dynamic = d.dynamic;
   p.row_sums = h.has_zero_point;
-  p.ragged = p.k != p.k_padded;
   p.threshold = d.a_threshold;
   p.threshold_stride = d.a_threshold && d.a_threshold_per == Per::column;
-  // What lies behind the end of a row meets zeros of B, but where that is bits.
   p.flips = kernel.to_sums.flipped && d.a != g.a && is_8bit(d.a) && !p.row_sums && !p.spec.row_zero_point && !grouped;
+  complete(&p);
+  p.ragged = p.k != p.k_padded;
+  // What lies behind the end of a row meets zeros of B, but where that is bits.
   p.must_pack =
       (d.a != g.a && !p.flips) || g.row_group > 1 || p.row_sums || grouped || g.running || (p.ragged && w.type() == Type::b1);
   p.verbose = verbose();

@@ -49,6 +49,20 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
               .row_sum = rows.row_sum});
 }
 
+/// What tiles need to write C themselves.
+Reals reals_of(const EpilogueSpec& spec, const Rows& a, const Columns& columns) {
+  static constexpr float one = 1;
+  const std::int32_t zero = spec.c_zero_point;
+  return {.scale = columns.scale,
+          .bias = columns.bias,
+          .row_scale = spec.row_scale ? a.scale : &one,
+          .row_scale_step = spec.row_scale,
+          .bytes = is_8bit(spec.c),
+          .lo = static_cast<float>(spec.c_lo - zero),
+          .hi = static_cast<float>(spec.c_hi - zero),
+          .zero_point = zero};
+}
+
 /// One pass of tiles over a strip, each tile below the one before.
 struct Pass {
   const TileFn* run;
@@ -68,20 +82,6 @@ struct Pass {
   std::ptrdiff_t next_share;  ///< from what one tile asks for to what the one below it does
   Reals reals;                ///< what args.reals is where tiles write floats
   TileArgs args;              ///< of the next tile
-
-  void write_reals(const EpilogueSpec& spec, const Rows& a, const Columns& columns) {
-    static constexpr float one = 1;
-    const std::int32_t zero = spec.c_zero_point;
-    reals = {.scale = columns.scale,
-             .bias = columns.bias,
-             .row_scale = spec.row_scale ? a.scale : &one,
-             .row_scale_step = spec.row_scale,
-             .bytes = is_8bit(spec.c),
-             .lo = static_cast<float>(spec.c_lo - zero),
-             .hi = static_cast<float>(spec.c_hi - zero),
-             .zero_point = zero};
-    args.reals = &reals;
-  }
 
   /// Decides what the tiles ask for: each for what it needs itself a little later; or, as B may come from memory at less than
   /// the pace of a pass, each for a share of what is read after it. Those of groups need not be told.
@@ -235,8 +235,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const Parts strips = split(unit.panels, strip_panels);
   const Output output = unit.partial ? Output::sums : unit.k_count <= kc ? p.output : Output::buffer;
   const bool plain = output == Output::sums && (unit.partial || p.from_zero);
-  const TileSet& tiles = output == Output::bits ? kernel.to_bits : output == Output::reals ? kernel.to_reals : kernel.to_sums;
-  const TileTable run = p.window.rows ? tiles.indirect : p.flips ? tiles.flipped : tiles.plain;
+  const TileTable run = tile_table(p, output);
   Columns columns;
   Pass pass;
   pass.row_group = g.row_group;
@@ -307,10 +306,35 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       pass.args.c_stride = item.c_stride;
       pass.c_row_bytes = pass.args.c_stride * c_size;
       pass.c_panel_bytes = g.nr * c_size;
-      if (output == Output::reals) pass.write_reals(p.spec, rows, columns);
+      if (output == Output::reals) {
+        pass.reals = reals_of(p.spec, rows, columns);
+        pass.args.reals = &pass.reals;
+      }
     }
     run_tiles(p, pass, 0, pass.tiles.count);
   }
+}
+
+void compute_tile(const Product& p, const GemmArgs& item, const Rows& rows) {
+  Columns columns;
+  Reals reals;
+  const bool to_reals = p.output == Output::reals, plain = !to_reals && p.from_zero;
+  const auto cols = static_cast<int>(p.n);
+  if (!plain) p.kernel->prepare(p.spec, p.columns, cols, &columns);
+  if (to_reals) reals = reals_of(p.spec, rows, columns);
+  p.one_tile[item.m - 1]({.a = rows.a,
+                          .a_stride = rows.a_stride,
+                          .b = p.panels,
+                          .b_stride = p.panel_stride,
+                          .next = p.panels,
+                          .next_step = 0,
+                          .steps = p.steps,
+                          .init = plain ? nullptr : columns.init,
+                          .init_stride = 0,
+                          .c = static_cast<std::int32_t*>(item.c),
+                          .c_stride = item.c_stride,
+                          .cols = cols,
+                          .reals = to_reals ? &reals : nullptr});
 }
 
 void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std::int32_t* partial, int slices, std::int64_t row,

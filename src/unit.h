@@ -16,6 +16,9 @@ struct Unit {
 /// Strips of one unit, in passes of kc over each. `rows` is A at the unit's first row.
 void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, int strip_panels, std::int64_t kc);
 
+/// A product of up to Product::one_tile_rows rows: the smallest ones, where a call is to cost little beside the sums.
+void compute_tile(const Product& p, const GemmArgs& item, const Rows& rows);
+
 /// Adds up the slices of k for one strip of one row and finishes it.
 void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std::int32_t* partial, int slices, std::int64_t row,
             std::int64_t panel, int panels);
