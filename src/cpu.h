@@ -11,6 +11,7 @@ struct Cpu {
   bool tier[tier_count];  ///< the hardware and the operating system serve it; whether this build holds it is the registry's
                           ///< matter
   bool vpopcntdq;         ///< which not all machines of the tier avx512vnni have
+  bool one_stream;        ///< one stream of loads brings more from the L2 cache than four
   Caches caches;
 };
 const Cpu& cpu() noexcept;

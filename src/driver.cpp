@@ -159,7 +159,7 @@ void complete(Product* p) noexcept {
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   p->widest = widest_strip(g);
   const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
-  p->stream_rows = best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes()) ? p->kernel->stream_rows : 0;
+  p->stream_rows = cpu().one_stream && best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes()) ? p->kernel->stream_rows : 0;
   p->far = b_bytes > 2 * l2_bytes();
   p->from_memory = p->far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);
   p->groups.from_memory = p->from_memory;

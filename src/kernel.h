@@ -292,8 +292,8 @@ struct Kernel {
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
   int64_t from_k = 0;  ///< of products: the least for which it is the best; not for filters of convolutions
-  /// So many rows take B, in the L2 cache, a panel at a time: a single stream comes faster than several, if tiles of one panel
-  /// keep up with it. (Zen 5: int8 on AVX-512 VNNI 200 GB/s against 130, on AVX2 55 against 67.)
+  /// So many rows take B, in the L2 cache, a panel at a time, where a single stream comes faster than several (Cpu::one_stream):
+  /// tiles of one panel keep up with it. (Zen 5: int8 on AVX-512 VNNI 200 GB/s against 130, on AVX2 55 against 67.)
   int stream_rows = 0;
   TileSet to_sums;
   TileSet to_reals = {};        ///< given TileArgs::reals, they write those in f32 instead of sums
