@@ -19,7 +19,7 @@ struct Int4 : Vector256 {
 
   static NARROW_INLINE A load_a(const char* p) { return {Vector256::load_a(p), Vector256::load_a(p + 4)}; }
   static NARROW_INLINE B load_b(const char* p) {
-    const Vector256::B pairs = load(p);
+    const Vector256::B pairs = load_in_order(p);  // or else for each half anew
     return {nibbles<0>(pairs), nibbles<1>(pairs)};
   }
   template <int>

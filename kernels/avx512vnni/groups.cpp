@@ -15,6 +15,7 @@ struct Dot : Vector512 {
   using Packed = B;
   static constexpr int in_flight = 10, narrow_steps = 0;  // 8 dots would do, if each of them were on time
 
+  static NARROW_INLINE Packed load_b_in_order(const char* p) { return load_in_order(p); }
   static NARROW_INLINE Acc from(Simd::I x) { return x; }
   static NARROW_INLINE Simd::I to_int(Acc x) { return x; }
   // Assembly for the reason given in int8.cpp; on a copy, because g++ 12 keeps some arrays of accumulators in memory where

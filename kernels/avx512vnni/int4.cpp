@@ -19,7 +19,7 @@ struct Int4 : Vector512 {
 
   static NARROW_INLINE A load_a(const char* p) { return {Vector512::load_a(p), Vector512::load_a(p + 4)}; }
   static NARROW_INLINE B load_b(const char* p) {
-    const Vector512::B pairs = load(p);
+    const Vector512::B pairs = load_in_order(p);  // or else for each half anew
     return {nibbles<0>(pairs), nibbles<1>(pairs)};
   }
   // As assembly for the reason given in int8.cpp.
