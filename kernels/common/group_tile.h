@@ -25,7 +25,7 @@
 //   narrow_steps               0, or after how many k-steps (in every accumulator) Acc, of 16 bits, must go into int32
 //   load_a(p), zero(), to_int(Acc) -> S::I, and from(S::I) where narrow_steps is 0
 //   load_b(p) -> Packed        the steps of a unit for S::width columns
-//   load_b_in_order(p)         may be there: load_b, after those before it (a single row from L3 is up to 14 % faster)
+//   load_b_in_order(p)         may be there, for a single row: load_b, after those before it (up to 14 % faster from L3)
 //   step_of<step>(packed)      one of them
 //   high_times_16(packed)      may be there, where unit_steps is 2: step_of<1>, but each nibble times 16
 //   sixteenth(Acc) -> S::I     with it: to_int(acc) / 16, of multiples of 16
@@ -167,7 +167,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
           for (int line = 0; asks && line < Isa::unit_bytes; line += 64)
             __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
           unroll<vectors>([&]<int v>() NARROW_LAMBDA {
-            packed[v] = load_packed<Isa, !asks>(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
+            packed[v] = load_packed<Isa, rows == 1>(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
           });
         }
         typename Isa::B bv[vectors];
