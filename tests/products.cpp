@@ -106,6 +106,36 @@ TEST_P(Products, Slabs) {
   }
 }
 
+/// Products that one tile computes, with all that such a tile may have to see to, and of a row more.
+TEST_P(Products, OneTile) {
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Geometry& g = kernel->geometry;
+    for (int panels = 1; panels <= g.max_panels; ++panels)
+      for (std::int64_t n : {panels * g.nr - 1, panels * g.nr})
+        for (Type a : {Type::u8, Type::s8})
+          for (Type c : {Type::s32, Type::f32, Type::s8})
+            for (Given a_scale : {Given::tensor, Given::each})
+              for (Given a_zero_point : {Given::none, Given::tensor}) {
+                const std::int64_t rows = g.max_rows[panels - 1];
+                Problem problem({.m = rows + 1,
+                                 .n = n,
+                                 .k = 2 * g.k_unit,
+                                 .a = a,
+                                 .a_zero_point = a_zero_point,
+                                 .a_scale = a_scale,
+                                 .b_scale = Given::each,
+                                 .c = c,
+                                 .bias = c == Type::s32 ? Bias::s32 : Bias::f32});
+                Gemm plan;
+                ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+                if (c == Type::s32) {
+                  ASSERT_EQ(GemmAccess::product(plan).one_tile_rows, rows);
+                }
+                for (std::int64_t m : {std::int64_t{1}, rows, rows + 1}) ASSERT_TRUE(problem.check(plan, m));
+              }
+  }
+}
+
 /// Few rows of a B in the L2 cache, which some kernels take a panel at a time: with every length of what is left of k after the
 /// turns of a tile, whole and partial panels, and all kinds of output.
 TEST_P(Products, FewRowsFromTheL2Cache) {
