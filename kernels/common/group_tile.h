@@ -66,12 +66,28 @@ inline constexpr ptrdiff_t max_k_times_16 = INT32_MAX / (15 * 128 * 16 / 2);
 template <class Isa>
 concept HighTimes16 = requires(typename Isa::Packed packed) { Isa::high_times_16(packed); };
 
+// Functions of their own, as clang 14 looks at both branches within a lambda.
 template <class Isa, bool in_order>
 NARROW_INLINE typename Isa::Packed load_packed(const char* p) {
   if constexpr (in_order && requires { Isa::load_b_in_order(p); })
     return Isa::load_b_in_order(p);
   else
     return Isa::load_b(p);
+}
+
+template <class Isa, int step, bool times_16>
+NARROW_INLINE typename Isa::B take_step(typename Isa::Packed packed) {
+  if constexpr (times_16 && step == 1)
+    return Isa::high_times_16(packed);
+  else
+    return Isa::template step_of<step>(packed);
+}
+template <class Isa, class S, bool times_16>
+NARROW_INLINE typename S::I take_sum(typename Isa::Acc sum) {
+  if constexpr (times_16)
+    return Isa::sixteenth(sum);
+  else
+    return Isa::to_int(sum);
 }
 
 /// One panel of a tile, at `b`, from the column `column` of it on. `asks`: for B ahead of time; if it does not, groups have no
@@ -151,11 +167,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     };
     auto settle = [&](auto first) NARROW_LAMBDA {  // accumulators from `first` on -> total
       unroll<rows, vectors, phases - first>([&]<int r, int v, int h>() NARROW_LAMBDA {
-        const auto& sum = acc[first + h][r][v];
-        if constexpr (times_16 && first + h == 1)
-          total[r][v] = S::add(total[r][v], Isa::sixteenth(sum));
-        else
-          total[r][v] = S::add(total[r][v], Isa::to_int(sum));
+        total[r][v] = S::add(total[r][v], take_sum<Isa, S, (times_16 && first + h == 1)>(acc[first + h][r][v]));
       });
     };
 
@@ -171,12 +183,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
           });
         }
         typename Isa::B bv[vectors];
-        unroll<vectors>([&]<int v>() NARROW_LAMBDA {
-          if constexpr (times_16 && within == 1)
-            bv[v] = Isa::high_times_16(packed[v]);
-          else
-            bv[v] = Isa::template step_of<within>(packed[v]);
-        });
+        unroll<vectors>([&]<int v>() NARROW_LAMBDA { bv[v] = take_step<Isa, within, times_16>(packed[v]); });
         unroll<rows>([&]<int r>() NARROW_LAMBDA {
           const typename Isa::A av = Isa::load_a(a + r * a_stride + step * Isa::geometry.kr);
           unroll<vectors>([&]<int v>() NARROW_LAMBDA { Isa::dot(acc[step % phases][r][v], bv[v], av); });
