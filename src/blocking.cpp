@@ -50,6 +50,10 @@ std::int64_t rows_of_one_block(std::int64_t row_bytes, std::int64_t columns, std
   return std::max<std::int64_t>(1, divide(l2 / 2, std::max<std::int64_t>(1, bytes)));
 }
 
+int threads_worth(std::int64_t m, std::int64_t n, std::int64_t k, int most) noexcept {
+  return static_cast<int>(std::clamp<std::int64_t>(k * n / 8 * std::max<std::int64_t>(1, m / 8) / thread_worth, 1, most));
+}
+
 Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   Blocking b{};
   b.kc = in.m > streaming_rows ? in.kc : in.k;
@@ -67,8 +71,7 @@ Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   b.slice_k = in.k;
   if (in.threads <= 1 || in.m <= 0 || in.panels == 0) return b;
 
-  const std::int64_t work = in.k * in.panels * g.nr / 8 * std::max<std::int64_t>(1, in.m / 8);
-  b.threads = static_cast<int>(std::clamp<std::int64_t>(work / thread_worth, 1, in.threads));
+  b.threads = threads_worth(in.m, in.panels * g.nr, in.k, in.threads);
   if (b.threads == 1) return b;
   b.slab_rows = b.block_rows * b.threads;
   const std::int64_t wanted = units_per_thread * b.threads;

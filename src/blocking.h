@@ -38,6 +38,9 @@ struct Blocking {
   std::int64_t slice_k;  ///< k of all slices but the last; multiple of k_unit
 };
 
+/// Of `most` threads, those that a product of so many rows, columns and k is worth waking.
+int threads_worth(std::int64_t m, std::int64_t n, std::int64_t k, int most) noexcept;
+
 /// Panels of a strip for many rows: of the tiles with the most sums, or nearly as many, those of the one that loads the least.
 /// It also writes the longest pieces of rows of C, which counts where that comes from memory (1024^3 of nibbles: a seventh).
 int widest_strip(const Geometry& geometry) noexcept;

@@ -203,8 +203,9 @@ std::size_t scratch_up_to(const Product& p, std::int64_t m, int threads) noexcep
   return bytes_for_any_rows(p, m, threads) + partial;
 }
 
-bool is_whole(const Product& p, const GemmArgs& item) noexcept {
-  return item.m > 0 && p.n > 0 && item.m <= (p.kc == p.k_padded ? p.whole_rows : streaming_rows);
+bool is_whole(const Product& p, const GemmArgs& item, const Parallel& parallel) noexcept {
+  return item.m > 0 && p.n > 0 && item.m <= (p.kc == p.k_padded ? p.whole_rows : streaming_rows) &&
+         (!parallel.for_each || parallel.threads <= 1 || threads_worth(item.m, padded_n(p), p.k_padded, parallel.threads) == 1);
 }
 
 std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {

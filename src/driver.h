@@ -78,9 +78,9 @@ std::size_t scratch_bytes(const Product& product, const Blocking& blocking, std:
 /// Bytes of scratch for items of so many rows in all, however they are shared out: k is not sliced then.
 std::size_t bytes_for_any_rows(const Product& product, std::int64_t m, int threads) noexcept;
 
-/// Whether a product is small enough to be a single unit of work on one thread. These have a way of their own, past all
-/// blocking, because what a call costs beside its sums decides the speed of small products.
-bool is_whole(const Product& product, const GemmArgs& item) noexcept;
+/// Whether a product is small enough to be a single unit of work on one thread, and worth no more. These have a way of their
+/// own, past all blocking, because what a call costs beside its sums decides the speed of small products.
+bool is_whole(const Product& product, const GemmArgs& item, const Parallel& parallel) noexcept;
 /// scratch_bytes of such a product.
 std::size_t whole_scratch_bytes(const Product& product, std::int64_t m) noexcept;
 void multiply_whole(const Product& product, const GemmArgs& item, void* scratch) noexcept;

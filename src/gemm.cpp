@@ -205,7 +205,7 @@ Status Gemm::run_batch(const GemmArgs* items, int count, void* scratch, std::siz
 
 Status Gemm::run(const GemmArgs& args, void* scratch, std::size_t bytes, const Parallel& parallel) const noexcept {
   const Product& p = GemmAccess::product(*this);
-  if (p.kernel && !p.verbose && !parallel.for_each && is_whole(p, args)) {
+  if (p.kernel && !p.verbose && is_whole(p, args, parallel)) {
     if (Status s = check_item(desc_, weights_.n(), p, args); !s.ok()) return s;
     const std::size_t needed = whole_scratch_bytes(p, args.m);
     if (bytes < needed) return scratch_too_small;
