@@ -84,6 +84,7 @@ TEST_P(Binary, FewRowsFromTheL2Cache) {
   for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
     const Geometry& g = kernel->geometry;
     const std::int64_t panels = g.max_panels + 2, k = 8 * divide_up(4096, g.nr);
+    ASSERT_TRUE(best_as_one_stream(bytes_of_panel(g, k / 8), bytes_of_panel(g, k / 8) * panels, l2_bytes()));
     for (std::int64_t n : {panels * g.nr, panels * g.nr - 5})
       for (std::int64_t more : {0, 8, 33, 100})
         for (Type type : {Type::s32, Type::f32, Type::s8, Type::b1}) {

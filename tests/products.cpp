@@ -142,6 +142,7 @@ TEST_P(Products, FewRowsFromTheL2Cache) {
   for (const Kernel* kernel : rows_of(GetParam())) {
     const Geometry& g = kernel->geometry;
     const std::int64_t n = (g.max_panels + 2) * g.nr + 3, k = divide_up(4096 * 8 / g.b_bits, g.nr);
+    ASSERT_TRUE(best_as_one_stream(bytes_of_panel(g, k), bytes_of_panel(g, k) * (g.max_panels + 3), l2_bytes()));
     for (Type a : {Type::u8, Type::s8}) {
       for (std::int64_t more = 0; more <= 32 * g.k_unit; more += std::max(1, g.k_unit - 1))
         ASSERT_NO_FATAL_FAILURE(check_rows({.n = n, .k = k + more, .a = a}, *kernel, {1, 2, 3}));
