@@ -162,7 +162,7 @@ void complete(Product* p) noexcept {
   p->stream_rows = cpu().one_stream && best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes()) ? p->kernel->stream_rows : 0;
   p->far = b_bytes > 2 * l2_bytes();
   p->from_memory = p->far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);
-  p->groups.from_memory = p->from_memory;
+  p->groups.one_row_asks = p->from_memory && cpu().asks;
   const bool one_strip = p->panel_count > 0 && p->panel_count <= g.max_panels && !p->far;
   if (one_strip && p->kernel->sums == Sums::integers && (p->output == Output::sums || p->output == Output::reals)) {
     p->one_tile = tile_table(*p, p->output)[p->panel_count - 1];

@@ -71,7 +71,7 @@ struct Groups {
   Type scale;       ///< f32, bf16 or f16
   ZeroPoints zero_points;
   bool row_scales;             ///< each row of A has a scale for each group
-  bool from_memory;            ///< B is more than caches hold of it from call to call
+  bool one_row_asks;           ///< a single row asks for B ahead of time
   int32_t sum_factor;          ///< of the sums that A carries
   int32_t b_zero;              ///< what stands for 0 in the panels, where zero points are floats
   ptrdiff_t a_sums, a_scales;  ///< bytes from the beginning of a row

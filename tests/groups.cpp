@@ -15,10 +15,10 @@ NARROW_FOR_EACH_TIER(Groups);
 
 std::vector<const Kernel*> kernels_for(Tier tier, Type b) { return rows_of(tier, packed_type(b), Sums::groups); }
 
-/// As if B were, or were not, more than caches hold.
+/// As if B were, or were not, more than caches hold, on a machine that then asks for it.
 void read_from_memory(Gemm* plan, bool from_memory) {
   Product& p = GemmAccess::product(*plan);
-  p.from_memory = p.groups.from_memory = from_memory;
+  p.from_memory = p.groups.one_row_asks = from_memory;
 }
 
 constexpr Type weight_types[] = {Type::s4, Type::u4, Type::s8};

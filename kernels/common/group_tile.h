@@ -45,7 +45,8 @@ namespace {
 /// How far ahead of the loads a tile asks for B: as the weights of a language model come from memory, far. The first tile over
 /// a strip brings it in for the others. (To share out among tiles what the next strip needs, as tile.h does, costs as much
 /// where B is in the L3 cache, and where it is not, a tenth of the pace for 16 rows.) A single row, which reads B at the pace
-/// of the caches, asks for it only where it comes from memory: from L3 the hardware is faster left alone (a fifth on Zen 4).
+/// of the caches, asks for it only where it comes from memory, and the processor is not faster left alone even then (Cpu::asks):
+/// from L3 to ask costs a fifth on Zen 4.
 inline constexpr int prefetch_bytes = 8192;
 
 template <class S, int vectors>
@@ -261,7 +262,7 @@ void group_tile(const TileArgs& args) {
     for (int p = 0; p < panels; ++p)
       group_panel<Isa, S, rows, asks>(args, static_cast<const char*>(args.b) + p * args.b_stride, p * nr);
   };
-  if (rows > 1 || args.groups->from_memory || args.groups->size > max_k_times_16)
+  if (rows > 1 || args.groups->one_row_asks || args.groups->size > max_k_times_16)
     run(std::true_type{});
   else if constexpr (rows == 1)
     run(std::false_type{});
