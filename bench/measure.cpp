@@ -10,6 +10,7 @@ namespace {
 
 constexpr double slice = 3e-3;  // seconds a contender keeps the machine; long against the timer, short against the noise
 constexpr long parts = 4;       // of a slice; the fastest stands for it, so that an interruption spoils a part, not the slice
+constexpr double longest_slice = 10 * slice;  // of calls that are so long that a slice would not have its parts
 constexpr double fewest_rounds = 3, least_rounds = 5, most_rounds = 99;  // of one there would be no spread
 constexpr double patience = 3;             // budgets that the least rounds may take; there are fewer if they would take more
 constexpr double unaffected = 20 * slice;  // a call of so long does not mind what the rivals left in the caches
@@ -44,7 +45,9 @@ Pace calibrate(const Contender& c) {
     n *= t < slice / 256 ? 16 : 4;
     t = seconds_for(c, n);
   }
-  return {std::max(1L, std::lround(static_cast<double>(n) * slice / t)), t / static_cast<double>(n) < unaffected};
+  t /= static_cast<double>(n);
+  const long whole_parts = std::min(parts, static_cast<long>(longest_slice / t));
+  return {std::max({1L, std::lround(slice / t), whole_parts}), t < unaffected};
 }
 
 template <class F>
