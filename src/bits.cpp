@@ -51,7 +51,7 @@ Status pack_bits(const BitRows& d, const void* values, void* bits, const Paralle
   if (Status s = check_thresholds(d.threshold, d.threshold_per, d.k); !s.ok()) return s;
   const bool each = d.threshold && d.threshold_per == Per::column;
   const Kernel* kernel;
-  if (Status s = find_kernel(cap, Type::b1, Sums::bits, 0, &kernel); !s.ok()) return s;
+  if (Status s = find_kernel(cap, Type::b1, Sums::bits, 0, 0, &kernel); !s.ok()) return s;
   if (d.k == 0) return {};
 
   const auto element = static_cast<std::int64_t>(size_of(d.type));

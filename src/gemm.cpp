@@ -318,10 +318,12 @@ GemmInfo Gemm::info() const noexcept {
   Tier limit;
   if (machine_tier() == kernel.tier) return info;
   const Kernel *best, *allowed;
-  if (find_kernel(Cap(machine_tier()), kernel.b, kernel.sums, weights_.k(), &best).ok() && best->tier == kernel.tier)
+  const auto find = [&](Tier cap, const Kernel** out) {
+    return find_kernel(Cap(cap), kernel.b, kernel.sums, weights_.n(), weights_.k(), out).ok();
+  };
+  if (find(machine_tier(), &best) && best->tier == kernel.tier)
     info.why_not_better = "the better tiers of this machine have no kernel of their own for these types";
-  else if (resolve(desc_.cap, &limit).ok() && find_kernel(Cap(limit), kernel.b, kernel.sums, weights_.k(), &allowed).ok() &&
-           allowed->tier != kernel.tier)
+  else if (resolve(desc_.cap, &limit).ok() && find(limit, &allowed) && allowed->tier != kernel.tier)
     info.why_not_better = "the weights are packed for this tier; pack them again for a better one";
   else
     info.why_not_better = "a cap (NARROW_ISA or GemmDesc::cap) excludes the better tiers of this machine";

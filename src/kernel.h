@@ -269,6 +269,9 @@ using EpilogueFn = void (*)(const EpilogueArgs&);
 /// What a row needs of the processor beyond its tier.
 enum class Feature : uint8_t { none = 0, vpopcntdq = 1 };
 
+/// Fewer are few to Kernel::few_columns_from_k.
+inline constexpr int64_t many_columns = 128;
+
 /// What a kernel adds up: products of integers over all of k, groups of k in floats, or what bits of A and B differ in.
 enum class Sums : uint8_t { integers = 0, groups = 1, bits = 2 };
 
@@ -291,7 +294,9 @@ struct Kernel {
   Feature needs;    ///< a machine without it passes over this row
   uint16_t layout;  ///< identity of the panel layout; rows with the same tier and layout read each other's weights
   Geometry geometry;
-  int64_t from_k = 0;  ///< of products: the least for which it is the best; not for filters of convolutions
+  /// Of products: the least k for which it is the best, where B has many columns, and where it has few, to pay for what pack_a
+  /// does. Not for filters of convolutions.
+  int64_t from_k = 0, few_columns_from_k = 0;
   /// So many rows take B, in the L2 cache, a panel at a time, where a single stream comes faster than several (Cpu::one_stream):
   /// tiles of one panel keep up with it. (Zen 5: int8 on AVX-512 VNNI 200 GB/s against 130, on AVX2 55 against 67.)
   int stream_rows = 0;

@@ -135,14 +135,14 @@ const Kernel* kernel(Tier tier, int index) noexcept {
 
 bool runs(const Kernel& kernel) noexcept { return kernel.needs == Feature::none || cpu().vpopcntdq; }
 
-Status find_kernel(Cap cap, Type b, Sums sums, std::int64_t k, const Kernel** out) noexcept {
+Status find_kernel(Cap cap, Type b, Sums sums, std::int64_t n, std::int64_t k, const Kernel** out) noexcept {
   Tier limit;
   if (Status s = resolve(cap, &limit); !s.ok()) return s;
   for (int i = best; i >= 0; --i) {
     const auto tier = static_cast<Tier>(i);
     if (!admits(limit, tier)) continue;
     for (int r = 0; const Kernel* row = kernel(tier, r); ++r)
-      if (row->b == b && row->sums == sums && k >= row->from_k && runs(*row)) {
+      if (row->b == b && row->sums == sums && k >= (n < many_columns ? row->few_columns_from_k : row->from_k) && runs(*row)) {
         *out = row;
         return {};
       }

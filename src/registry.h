@@ -13,8 +13,8 @@ const Kernel* kernel(Tier tier, int index) noexcept;
 bool runs(const Kernel& kernel) noexcept;
 
 /// The first row of the best tier under the cap that serves weights of this type, adds them up in this way, is meant for
-/// products of so many k (0: for convolutions), and runs here.
-Status find_kernel(Cap cap, Type b, Sums sums, std::int64_t k, const Kernel** out) noexcept;
+/// products of so many n and k (0: for convolutions), and runs here.
+Status find_kernel(Cap cap, Type b, Sums sums, std::int64_t n, std::int64_t k, const Kernel** out) noexcept;
 
 /// The row that reads weights packed for this tier and layout; null if this build has none.
 const Kernel* find_kernel(Tier tier, Type b, Sums sums, std::uint16_t layout) noexcept;

@@ -20,7 +20,7 @@ constexpr std::size_t line = Weights::alignment;
 Status kernel_for(const WeightsDesc& d, const Kernel** kernel) {
   const bool bits = d.type == Type::b1 && d.operand == Type::b1;
   const Sums sums = d.groups.size ? Sums::groups : bits ? Sums::bits : Sums::integers;
-  return find_kernel(d.cap, packed_type(d.type), sums, d.filter_groups ? 0 : d.k, kernel);
+  return find_kernel(d.cap, packed_type(d.type), sums, d.n, d.filter_groups ? 0 : d.k, kernel);
 }
 
 /// Everything that is known before packing. The description is checked.

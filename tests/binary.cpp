@@ -186,14 +186,19 @@ TEST_P(Binary, DispatchUnderACap) {
 }
 
 /// Products of a long k may have a row of their own, with which convolutions cannot work; filters have none.
-TEST_P(Binary, RowByK) {
+TEST_P(Binary, RowByShape) {
+  struct Shape {
+    std::int64_t n, k;
+  };
   const auto rows = rows_of(GetParam(), Type::b1, Sums::bits);
-  for (std::int64_t k : {64, 767, 768, 5120})
+  for (auto [n, k] : {Shape{5, 64}, {5, 767}, {5, 768}, {5, 5120}, {127, 767}, {128, 511}, {128, 512}, {130, 5120}})
     for (std::int64_t filter_groups : {0, 1}) {
-      const auto serves = [&](const Kernel* row) { return (filter_groups ? 0 : k) >= row->from_k; };
+      const auto serves = [&, n = n, k = k](const Kernel* row) {
+        return (filter_groups ? 0 : k) >= (n < 128 ? row->few_columns_from_k : row->from_k);
+      };
       const auto expected = std::find_if(rows.begin(), rows.end(), serves);
       if (expected == rows.end()) continue;
-      Problem problem(bits(3, 5, k));
+      Problem problem(bits(3, n, k));
       WeightsDesc w = problem.weights_desc();
       const bool filters = filter_groups && k % 64 == 0;
       w.filter_groups = filter_groups;

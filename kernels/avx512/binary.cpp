@@ -112,7 +112,7 @@ struct Running : RunningVectors {
 
 constexpr Kernel rows[] = {
     running_kernel<Running, Words, Simd>("gemm_b1b1_4x16x256_avx512", Tier::avx512, avx512_prepare, avx512_epilogue, 2,
-                                         Feature::none, 256),
+                                         Feature::none, 256, 256),
     binary_kernel<Bits, Simd, LookupTiles>("gemm_b1b1_12x64x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace

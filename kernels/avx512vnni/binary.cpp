@@ -130,7 +130,7 @@ struct RunningToBits : ToBits<Running> {
 
 constexpr Kernel rows[] = {
     running_kernel<Running, Bits, Simd, RunningToBits>("gemm_b1b1_4x48x64_avx512vnni", Tier::avx512vnni, avx512_prepare,
-                                                       avx512_epilogue, 2, Feature::vpopcntdq, 768),
+                                                       avx512_epilogue, 2, Feature::vpopcntdq, 512, 768),
     binary_kernel<Bits, Simd, Tiles, ToBits<Bits>>("gemm_b1b1_6x64x32_avx512vnni", Tier::avx512vnni, avx512_prepare,
                                                    avx512_epilogue, 1, Feature::vpopcntdq)};
 

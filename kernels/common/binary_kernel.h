@@ -98,11 +98,13 @@ void pack_running_b(const PackBArgs& args) {
 
 template <class Isa, class Plain, class Simd, class ToBits = void>
 constexpr Kernel running_kernel(const char* name, Tier tier, decltype(Kernel::prepare) prepare,
-                                decltype(Kernel::epilogue) epilogue, uint16_t layout, Feature needs, int64_t from_k) {
+                                decltype(Kernel::epilogue) epilogue, uint16_t layout, Feature needs, int64_t from_k,
+                                int64_t few_columns_from_k) {
   Kernel kernel = binary_kernel<Isa, Simd, Tiles, ToBits>(name, tier, prepare, epilogue, layout, needs);
   kernel.pack_a = pack_running_a<Isa, Simd>;
   kernel.pack_b = pack_running_b<Isa, Plain>;
   kernel.from_k = from_k;
+  kernel.few_columns_from_k = few_columns_from_k;
   return kernel;
 }
 
