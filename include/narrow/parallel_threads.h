@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -11,12 +12,12 @@
 
 namespace narrow {
 
-/// A pool of `threads - 1` workers; the caller is the last one. Workers spin briefly for the next call, then sleep.
-/// One call at a time: concurrent calls on one pool wait for each other. Pass pool.parallel() to narrow; the pool must
-/// outlive the calls that use it.
+/// A pool of `threads - 1` workers; the caller is the last one. Workers spin for the next call, two milliseconds where the
+/// machine has a processor for each thread, then sleep. One call at a time: concurrent calls on one pool wait for each other.
+/// Pass pool.parallel() to narrow; the pool must outlive the calls that use it.
 class ThreadPool {
  public:
-  explicit ThreadPool(int threads) {
+  explicit ThreadPool(int threads) : patience_(threads <= static_cast<int>(std::thread::hardware_concurrency()) ? 2000 : 10) {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
   }
   ~ThreadPool() {
@@ -34,7 +35,7 @@ class ThreadPool {
   Parallel parallel() noexcept { return {static_cast<int>(workers_.size()) + 1, &ThreadPool::for_each, this}; }
 
  private:
-  static constexpr int spins = 20000;  // about the time between two layers of a network
+  using Clock = std::chrono::steady_clock;
 
   static void for_each(void* context, int tasks, Parallel::Task task, void* argument) {
     auto& pool = *static_cast<ThreadPool*>(context);
@@ -59,7 +60,8 @@ class ThreadPool {
 
   void work() {
     for (unsigned seen = 0;;) {
-      for (int i = 0; i < spins && generation_.load(std::memory_order_acquire) == seen; ++i) {
+      const auto sleep = Clock::now() + patience_;
+      while (generation_.load(std::memory_order_acquire) == seen && Clock::now() < sleep) {
       }
       if (generation_.load(std::memory_order_acquire) == seen) {
         std::unique_lock lock(mutex_);
@@ -75,6 +77,10 @@ class ThreadPool {
     }
   }
 
+  /// More than passes between two layers of a network. Linux may wake a worker on the very processor on which its caller
+  /// computes, and moves it only if it stays busy there: workers that soon slept again left calls of less than a millisecond,
+  /// one after the other, at the pace of one thread.
+  const std::chrono::microseconds patience_;
   std::vector<std::thread> workers_;
   std::mutex call_, mutex_;
   std::condition_variable wake_;
