@@ -71,7 +71,7 @@ std::string to_html(const std::vector<Row>& rows, const Machine& machine) {
           "<title>narrow: measurements</title><style>") +
       style + "</style></head><body>\n<h1>narrow: measurements</h1>\n<p>" +
       escape_xml(machine.cpu + "; " + machine.caches + "; compiled by " + machine.compiler + "; oneDNN " + machine.onednn) +
-      "</p>\n<p class=\"note\">GMAC/s; a multiply-accumulate counts once. Rivals take turns of a few milliseconds "
+      "</p>\n<p class=\"note\">GMAC/s; a multiply-accumulate counts once. Rivals take turns of some milliseconds "
       "in one process; ratios are formed within a round, and medians over the rounds are shown with their "
       "quartiles. Shapes are m x n x k. Rows where narrow loses are tinted.</p>\n";
   for (const std::string& op : plotted_ops(rows))

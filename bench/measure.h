@@ -2,8 +2,9 @@
 //
 // A shared machine changes speed from second to second: a neighbour takes memory bandwidth, the clock moves. Two figures
 // taken a second apart say little about each other; two taken within some milliseconds see the same machine. So the
-// contenders of a row take turns: every round gives each of them one slice of a few milliseconds, ratios are formed
-// within a round, and what is reported is the median over the rounds, with the quartiles as the spread.
+// contenders of a row take turns: every round gives each of them one slice of a few milliseconds (up to thirty, where
+// four calls take as long), ratios are formed within a round, and what is reported is the median over the rounds, with
+// the quartiles as the spread.
 #pragma once
 
 #include <functional>

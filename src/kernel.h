@@ -269,9 +269,6 @@ using EpilogueFn = void (*)(const EpilogueArgs&);
 /// What a row needs of the processor beyond its tier.
 enum class Feature : uint8_t { none = 0, vpopcntdq = 1 };
 
-/// Fewer are few to Kernel::few_columns_from_k.
-inline constexpr int64_t many_columns = 128;
-
 /// What a kernel adds up: products of integers over all of k, groups of k in floats, or what bits of A and B differ in.
 enum class Sums : uint8_t { integers = 0, groups = 1, bits = 2 };
 
@@ -284,6 +281,9 @@ struct TileSet {
   TileTable flipped = nullptr;   ///< A is of s8 where geometry.a is u8, or the other way round, and read in place
   TileTable indirect = nullptr;  ///< rows in pieces: TileArgs::window
 };
+
+/// Fewer columns of B are few to Kernel::few_columns_from_k.
+inline constexpr int64_t many_columns = 128;
 
 /// One kernel: a row of data that dispatch, tests and benchmarks share.
 struct Kernel {

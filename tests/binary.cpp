@@ -185,7 +185,8 @@ TEST_P(Binary, DispatchUnderACap) {
   expect_damage_is_noticed(weights);
 }
 
-/// Products of a long k may have a row of their own, with which convolutions cannot work; filters have none.
+/// Products of a long k may have a row of their own, from a longer one where columns are few. Convolutions cannot work with it;
+/// filters have none.
 TEST_P(Binary, RowByShape) {
   struct Shape {
     std::int64_t n, k;
