@@ -29,9 +29,15 @@
 #define DPBUSD_YMM(i) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #i "\n"
 #define FMA_ZMM(i) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n"
 #define FMA_YMM(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n"
-// The exact product below VNNI: 16-bit pairs multiplied and added, then added to the accumulator.
-#define MADD(r, a, b, i, t) "vpmaddwd %%" r a ", %%" r b ", %%" r #t "\n"
-#define ADD(r, a, b, i, t) "vpaddd %%" r #t ", %%" r #i ", %%" r #i "\n"
+// The exact product below VNNI (see kernels/common/crossed.h): 16-bit pairs of a row and a column added, crosswise; their sums
+// multiplied and added; these added to the accumulator.
+#define CROSS_EVEN(r, i, t, u) "vpaddw %%" r "15, %%" r "15, %%" r #t "\n"
+#define CROSS_ODD(r, i, t, u) "vpaddw %%" r "15, %%" r "15, %%" r #u "\n"
+#define CROSS_MUL(r, i, t, u) "vpmaddwd %%" r #t ", %%" r #u ", %%" r #t "\n"
+#define CROSS_ADD(r, i, t, u) "vpaddd %%" r #t ", %%" r #i ", %%" r #i "\n"
+#define EACH_5_TRIPLES(X, r) X(r, 0, 5, 10) X(r, 1, 6, 11) X(r, 2, 7, 12) X(r, 3, 8, 13) X(r, 4, 9, 14)
+#define CROSS_ALL(r) \
+  EACH_5_TRIPLES(CROSS_EVEN, r) EACH_5_TRIPLES(CROSS_ODD, r) EACH_5_TRIPLES(CROSS_MUL, r) EACH_5_TRIPLES(CROSS_ADD, r)
 // Nibbles times bytes below VNNI: pairs of products are added up in 16 bits, which hold eight of them (at most 2 * 15 * 128
 // each); then pairs of these sums go into 32 bits. The first of the eight needs no addition. In sixes, because processors whose
 // additions and multiplications share ports get most done so.
@@ -54,15 +60,14 @@
 #define LOOKUP_ALL(r, a, b) EACH_7_PAIRS(LOOKUP, r, a, b) EACH_7_PAIRS(ADD_BYTES, r, a, b)
 #define EACH_7_PAIRS(X, r, a, b) \
   X(r, a, b, 0, 7) X(r, a, b, 1, 8) X(r, a, b, 2, 9) X(r, a, b, 3, 10) X(r, a, b, 4, 11) X(r, a, b, 5, 12) X(r, a, b, 6, 13)
-#define MADD_ALL(r, a, b) EACH_7_PAIRS(MADD, r, a, b) EACH_7_PAIRS(ADD, r, a, b)
 
 namespace bench {
 namespace {
 
 LOOP(dpbusd_zmm, "avx512f,avx512vnni", ZERO_ALL_ZMM, EACH_24(DPBUSD_ZMM), CLOBBER_32)
 LOOP(dpbusd_ymm, "avx2,avxvnni", ZERO_ALL_YMM, EACH_14(DPBUSD_YMM), CLOBBER_16)
-LOOP(madd_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, MADD_ALL("zmm", "30", "31"), CLOBBER_32)
-LOOP(madd_ymm, "avx2", ZERO_ALL_YMM, MADD_ALL("ymm", "14", "15"), CLOBBER_16)
+LOOP(crossed_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, CROSS_ALL("zmm"), CLOBBER_32)
+LOOP(crossed_ymm, "avx2", ZERO_ALL_YMM, CROSS_ALL("ymm"), CLOBBER_16)
 LOOP(nibbles_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, NIBBLES_ALL("zmm"), CLOBBER_32)
 LOOP(nibbles_ymm, "avx2", ZERO_ALL_YMM, NIBBLES_ALL("ymm"), CLOBBER_16)
 LOOP(count_zmm, "avx512f", ZERO_ALL_ZMM, EACH_7_PAIRS(COUNT, "zmm", "30", "31"), CLOBBER_32)
@@ -107,9 +112,9 @@ READ_FOUR(read_four_ymm, "avx2", LOAD_YMM, 64)
 Loop int8_loop(narrow::Tier tier) {
   switch (tier) {
     case narrow::Tier::avx512vnni: return {"vpdpbusd zmm", 24 * 64, dpbusd_zmm};
-    case narrow::Tier::avx512: return {"vpmaddwd+vpaddd zmm", 7 * 32, madd_zmm};
+    case narrow::Tier::avx512: return {"vpaddw+vpmaddwd+vpaddd zmm", 5 * 64, crossed_zmm};
     case narrow::Tier::avxvnni: return {"vpdpbusd ymm", 14 * 32, dpbusd_ymm};
-    case narrow::Tier::avx2: return {"vpmaddwd+vpaddd ymm", 7 * 16, madd_ymm};
+    case narrow::Tier::avx2: return {"vpaddw+vpmaddwd+vpaddd ymm", 5 * 32, crossed_ymm};
     default: return {};
   }
 }

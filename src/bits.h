@@ -15,6 +15,11 @@ constexpr std::int64_t elements_of(Type type, std::int64_t k) { return type == T
 
 /// Bytes of a panel for so many k of the kernel's.
 constexpr std::int64_t bytes_of_panel(const Geometry& g, std::int64_t k) { return k * g.nr * g.b_bits / 8; }
+
+/// Bytes of an unpacked panel for so many k, whose tiles' geometry this is.
+constexpr std::int64_t bytes_of_unpacked(const Geometry& g, std::int64_t k) {
+  return g.nr * (static_cast<std::int64_t>(sizeof(std::int32_t)) + k * static_cast<std::int64_t>(size_of(g.a)));
+}
 /// Longest m, and whether so many rows of values of any type, a stride of elements apart, may leave 64 bits. (The pointers of
 /// such could not exist; but what is computed of them may go wrong long before they are used.)
 inline constexpr std::int64_t m_limit = (std::int64_t{1} << 31) - 1, stride_limit = std::int64_t{1} << 56;

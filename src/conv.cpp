@@ -317,7 +317,7 @@ struct ConvAccess {
     p.a = g.a;
     complete(&p);
     p.must_pack = p.ragged = false;
-    p.kc = p.k_padded;
+    p.packed.kc = p.k_padded;
     if (!pointwise(d)) p.window.rows = d.kernel_h;  // the rest depends on the image's strides
     *out = conv;
     return {};

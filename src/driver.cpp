@@ -1,6 +1,7 @@
 #include "src/driver.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "src/bits.h"
 #include "src/claim.h"
@@ -42,7 +43,7 @@ class Call {
     if (reading_ == Reading::packed) pack_slab(slab);
     const Parts chunks = split(p_.panel_count, b_.chunk_panels);
     const std::int64_t per_block = chunks.count * b_.slices;
-    claim(parallel_, count_blocks(slab, b_.block_rows) * per_block, [&](int, std::int64_t piece) {
+    claim(parallel_, count_blocks(slab, b_.block_rows) * per_block, [&](int task, std::int64_t piece) {
       const std::int64_t block = divide(piece, per_block), within = piece - block * per_block;
       const std::int64_t chunk = divide(within, b_.slices), slice = within - chunk * b_.slices;
       with_block(slab, b_.block_rows, block, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
@@ -53,7 +54,10 @@ class Call {
         unit.panels = chunks[chunk];
         unit.k = slice * b_.slice_k;
         unit.k_count = std::min(b_.slice_k, p_.k_padded - unit.k);
-        if (b_.slices > 1) unit.partial = packed_.partial + (slice * items_[i].m + row) * padded_n(p_);
+        if (b_.slices > 1)
+          unit.partial = reinterpret_cast<std::int32_t*>(packed_.work) + (slice * items_[i].m + row) * padded_n(p_);
+        else
+          unit.unpacked = packed_.work + task * p_.unpacked_bytes;
         compute(products_[i], items_[i], rows_of(i, row, in_slab), unit, b_.strip_panels, unit.partial ? unit.k_count : b_.kc);
       });
     });
@@ -102,8 +106,8 @@ class Call {
                          first = in_slab - within;  // slabs begin with a group
       Rows rows = rows_of(slab.item, slab.row + first, first);
       rows = {nullptr, 0, offset(rows.scale, within), offset(rows.zero_point, within), offset(rows.row_sum, within)};
-      reduce(p_, items_[slab.item], rows, packed_.partial, b_.slices, slab.row + in_slab, strips.begin(strip),
-             static_cast<int>(strips[strip]));
+      reduce(p_, items_[slab.item], rows, reinterpret_cast<const std::int32_t*>(packed_.work), b_.slices, slab.row + in_slab,
+             strips.begin(strip), static_cast<int>(strips[strip]));
     });
   }
 
@@ -128,12 +132,21 @@ Output output_of(const Product& p) {
   return e.c == Type::s32 ? Output::sums : Output::buffer;
 }
 
-std::size_t partial_bytes(const Product& p, const Blocking& b, std::int64_t m) {
-  return b.slices > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(b.slices * m * padded_n(p)) : 0;
+/// Bytes of the buffers in which so many threads unpack B for m rows.
+std::size_t unpacked_room(const Product& p, std::int64_t m, int threads) {
+  return m >= p.unpack_rows ? static_cast<std::size_t>(p.unpacked_bytes * threads) : 0;
+}
+
+/// Bytes that the threads work in: slices of k, or B unpacked.
+std::size_t work_bytes(const Product& p, const Blocking& b, std::int64_t m) {
+  return b.slices > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(b.slices * m * padded_n(p))
+                      : unpacked_room(p, m, b.threads);
 }
 
 /// Whether A's stride asks for it is known only at the call.
 bool may_pack(const Product& p, std::int64_t m) { return p.must_pack || p.ragged || m > in_place_rows; }
+
+const Strips& strips_for(const Product& p, std::int64_t m) { return m >= p.unpack_rows ? p.unpacked : p.packed; }
 
 /// k: integer sums may be added up in any order.
 bool may_slice(const Product& p) { return p.groups.count == 0 && p.window.rows == 0 && !p.kernel->geometry.running; }
@@ -157,7 +170,6 @@ void complete(Product* p) noexcept {
   p->output = output_of(*p);
   p->from_zero = p->spec.a_zero_point == 0 && p->spec.offset == 0 && !c.bias_s32;
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
-  p->widest = widest_strip(g);
   const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
   p->stream_rows = cpu().one_stream && best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes()) ? p->kernel->stream_rows : 0;
   p->far = b_bytes > 2 * l2_bytes();
@@ -170,26 +182,44 @@ void complete(Product* p) noexcept {
   } else {
     p->one_tile_rows = 0;
   }
-  const std::int64_t unit = p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit;
-  p->kc = k_of_one_pass(p->widest * p->panel_bytes, p->k_padded, unit, l2_bytes());
-  p->whole_rows = rows_of_one_block(p->kc < p->k_padded ? p->kc * element : p->packed_row_bytes, p->panel_count * g.nr, b_bytes,
-                                    l2_bytes());
+  const auto strips_of = [&](const Geometry& tiles, std::int64_t panel_bytes, std::int64_t unit) {
+    Strips strips;
+    strips.widest = widest_strip(tiles);
+    strips.kc = k_of_one_pass(strips.widest * panel_bytes, p->k_padded, unit, l2_bytes());
+    strips.whole_rows = rows_of_one_block(strips.kc < p->k_padded ? strips.kc * element : p->packed_row_bytes,
+                                          p->panel_count * g.nr, b_bytes, l2_bytes());
+    return strips;
+  };
+  p->packed = strips_of(g, p->panel_bytes, p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit);
+  p->unpacked = p->packed;
+  p->unpack_rows = std::numeric_limits<std::int64_t>::max();
+  p->unpacked_bytes = 0;
+  if (const Unpacking& u = p->kernel->unpacking; u.run) {
+    p->unpacked = strips_of(u.geometry, bytes_of_unpacked(u.geometry, p->k_padded), u.geometry.k_unit);
+    p->unpack_rows = u.from_rows;
+    p->unpacked_bytes = round_up(p->unpacked.widest * bytes_of_unpacked(u.geometry, p->unpacked.kc), line);
+  }
 }
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
-  return block(p.kernel->geometry, {m, p.panel_count, p.k_padded, p.widest, p.kc, p.whole_rows, threads, may_slice(p)});
+  const Strips& strips = strips_for(p, m);
+  const Geometry& tiles = m >= p.unpack_rows ? p.kernel->unpacking.geometry : p.kernel->geometry;
+  return block(tiles, {m, p.panel_count, p.k_padded, strips.widest, strips.kc, strips.whole_rows, threads, may_slice(p)});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {
   if (m <= 0 || p.n == 0 || p.window.rows || (!may_pack(p, m) && b.slices == 1)) return 0;
   return line + Packed::slack(p) +
          Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(m, std::max(b.slab_rows, tail_rows(p, m)))) +
-         partial_bytes(p, b, m);
+         work_bytes(p, b, m);
 }
 
 std::size_t bytes_for_any_rows(const Product& p, std::int64_t m, int threads) noexcept {
-  const std::int64_t rows = std::min(m, (p.whole_rows + max_tile_rows) * std::max(threads, 1));
-  return m <= 0 || p.n == 0 ? 0 : line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(rows);
+  const std::int64_t whole_rows = std::max(p.packed.whole_rows, p.unpacked.whole_rows);
+  const std::int64_t rows = std::min(m, (whole_rows + max_tile_rows) * std::max(threads, 1));
+  if (m <= 0 || p.n == 0) return 0;
+  return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(rows) +
+         unpacked_room(p, m, std::max(threads, 1));
 }
 
 std::size_t scratch_up_to(const Product& p, std::int64_t m, int threads) noexcept {
@@ -204,21 +234,22 @@ std::size_t scratch_up_to(const Product& p, std::int64_t m, int threads) noexcep
 }
 
 bool is_whole(const Product& p, const GemmArgs& item, const Parallel& parallel) noexcept {
-  return item.m > 0 && p.n > 0 && item.m <= (p.kc == p.k_padded ? p.whole_rows : streaming_rows) &&
+  const Strips& strips = strips_for(p, item.m);
+  return item.m > 0 && p.n > 0 && item.m <= (strips.kc == p.k_padded ? strips.whole_rows : streaming_rows) &&
          (!parallel.for_each || parallel.threads <= 1 || threads_worth(item.m, padded_n(p), p.k_padded, parallel.threads) == 1);
 }
 
 std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
   if (!may_pack(p, m)) return 0;
-  return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(m);
+  return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(m) + unpacked_room(p, m, 1);
 }
 
 void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexcept {
   const Reading how = reading(p, item);
   Rows rows = in_place(p, item);
   if (item.m <= p.one_tile_rows && item.m > p.stream_rows && how == Reading::in_place) return compute_tile(p, item, rows);
-  const Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr};
-  const int strip_panels = strip_width(p.kernel->geometry, item.m, p.widest);
+  Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr, nullptr};
+  const int strip_panels = strip_width(p.kernel->geometry, item.m, strips_for(p, item.m).widest);
   if (how != Reading::in_place) {
     // Of a tail, no more than the last tile of a strip is copied.
     const Parts strips = split(p.panel_count, strip_panels);
@@ -229,6 +260,7 @@ void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexc
     if (how == Reading::packed) {
       pack_rows(p, item, 0, count, packed, 0);
       rows = packed_rows(p, packed);
+      everything.unpacked = packed.work;
     } else {
       copy_tail(p, item, count, packed);
       rows = rows_with_tail(p, item, packed, count);
@@ -249,8 +281,8 @@ bool alike(const Product& a, const Product& b) noexcept {
 void multiply(const Products& products, const Blocking& largest, const GemmArgs* items, int count, void* scratch,
               std::size_t bytes, const Parallel& parallel) noexcept {
   const Product& p = products[0];
-  std::int64_t total = 0;
-  for (int i = 0; i < count; ++i) total += items[i].m;
+  std::int64_t total = 0, most = 0;
+  for (int i = 0; i < count; ++i) total += items[i].m, most = std::max(most, items[i].m);
   if (total == 0 || p.n == 0) return;
   // A batch is cut up for its largest item; with several items there is enough to share out without slicing k.
   Blocking b = largest;
@@ -270,8 +302,14 @@ void multiply(const Products& products, const Blocking& largest, const GemmArgs*
   const int group = p.kernel->geometry.row_group;
   if (how != Reading::in_place || b.slices > 1) {
     char* const at = align(scratch);
-    const std::size_t room =
-        bytes - static_cast<std::size_t>(at - static_cast<char*>(scratch)) - Packed::slack(p) - partial_bytes(p, b, total);
+    std::size_t room = bytes - static_cast<std::size_t>(at - static_cast<char*>(scratch)) - Packed::slack(p);
+    if (b.slices == 1 && most >= p.unpack_rows) {
+      // There is a buffer for each thread that the largest item is worth; for more threads, there may be.
+      const std::size_t rows = Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(most, largest.slab_rows));
+      b.threads = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(b.threads),
+                                                         (room - rows) / static_cast<std::size_t>(p.unpacked_bytes)));
+    }
+    room -= work_bytes(p, b, most);
     if (how == Reading::packed)
       slab_rows = std::min({total, b.slab_rows, static_cast<std::int64_t>(room / Packed::bytes_per_row(p))});
     const std::int64_t tail = how == Reading::tail_copied ? tail_rows(p, total) : 0;

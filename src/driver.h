@@ -9,6 +9,13 @@ namespace narrow {
 /// What tiles write: sums into a buffer, for an epilogue to finish, or C itself.
 enum class Output : std::uint8_t { buffer, sums, reals, bits };
 
+/// How many rows go over strips of B.
+struct Strips {
+  int widest;               ///< in panels
+  std::int64_t kc;          ///< of one pass over a strip
+  std::int64_t whole_rows;  ///< up to so many rows, read in place on one thread, are one unit of work
+};
+
 /// What a plan has resolved for the driver. Plain data.
 struct Product {
   const Kernel* kernel;
@@ -29,12 +36,12 @@ struct Product {
   std::int64_t panel_bytes;       ///< of values of B, without padding between panels
   const TileFn* one_tile;         ///< [rows - 1]: of one strip of integer sums, the tiles that go from A in place to C at once
   std::int64_t one_tile_rows;     ///< up to so many, and more than stream_rows; else 0
-  int widest;                     ///< strip for many rows, in panels
   int stream_rows;                ///< see Kernel; 0 where B is not best read as one stream
   bool far;                       ///< B is read from beyond the L2 cache
   bool from_memory;               ///< B is more than caches hold of it from call to call
-  std::int64_t kc;                ///< k of one pass over a strip, for many rows
-  std::int64_t whole_rows;        ///< up to so many rows, read in place on one thread, are one unit of work
+  Strips packed, unpacked;        ///< of B as it is, and unpacked
+  std::int64_t unpack_rows;       ///< so many rows take B unpacked; more than there can be where the kernel does not unpack
+  std::int64_t unpacked_bytes;    ///< of the buffer for that, for each thread
   Type a;
   Dynamic dynamic;
   const float* threshold;  ///< of values that become bits: null (0) or [threshold_stride * k]
@@ -50,11 +57,11 @@ struct Product {
 };
 
 /// The tiles for one kind of output.
-inline TileTable tile_table(const Product& p, Output output) {
+inline TileTable tile_table(const Product& p, Output output, bool unpacked = false) {
   const TileSet& tiles = output == Output::bits    ? p.kernel->to_bits
                          : output == Output::reals ? p.kernel->to_reals
                                                    : p.kernel->to_sums;
-  return p.window.rows ? tiles.indirect : p.flips ? tiles.flipped : tiles.plain;
+  return unpacked ? tiles.unpacked : p.window.rows ? tiles.indirect : p.flips ? tiles.flipped : tiles.plain;
 }
 
 /// The parameters of the columns from j on.

@@ -123,6 +123,7 @@ struct TileArgs {
   const Groups* groups = nullptr;  ///< grouped kernels: init and c then hold the bits of float sums, a and b what Groups says
   uint64_t turned = 0;             ///< tiles that write bits, see Kernel::to_bits
   const Reals* reals = nullptr;    ///< tiles that write floats, see Kernel::to_reals
+  const int32_t* row_begin = nullptr;  ///< [rows] tiles of unpacked B: what a row's sums begin with, see Unpacking
 };
 using TileFn = void (*)(const TileArgs&);
 
@@ -167,6 +168,7 @@ struct PackAArgs {
   int threshold_stride = 0;          ///< 0 or 1
   void* dst;                         ///< rows (groups) one after another, k_padded elements each
   int32_t* row_sum;                  ///< [rows] sum of the stored values over the real k; null: not wanted
+  int32_t* row_begin = nullptr;      ///< [rows] see Unpacking; null: not wanted
   float* scale;                      ///< [rows] out, float sources only: a ~ scale * (stored - zero_point)
   int32_t* zero_point;               ///< [rows] out, float sources only: in terms of stored values
   // Grouped kernels only, which take no row_sum and give no zero_point:
@@ -194,6 +196,16 @@ struct PackBArgs {
   void* dst;             ///< first panel
   ptrdiff_t dst_stride;  ///< bytes from panel to panel
   bool around_caches;    ///< whether the panels are more than caches hold; dst and dst_stride are then multiples of 64
+};
+
+/// Panels of one strip, over some k -> what tiles of unpacked B read.
+struct UnpackArgs {
+  const void* b;
+  ptrdiff_t b_stride;  ///< bytes from panel to panel
+  int panels;
+  ptrdiff_t steps;  ///< of the panels
+  void* to;
+  ptrdiff_t to_stride;  ///< bytes from panel to panel
 };
 
 /// What the epilogue needs to know of a plan; constant over the call.
@@ -280,6 +292,15 @@ struct TileSet {
   TileTable plain = nullptr;
   TileTable flipped = nullptr;   ///< A is of s8 where geometry.a is u8, or the other way round, and read in place
   TileTable indirect = nullptr;  ///< rows in pieces: TileArgs::window
+  TileTable unpacked = nullptr;  ///< B is what Unpacking::run makes of it
+};
+
+/// Where a kernel has it, many rows take B unpacked: a strip and a pass of k at a time, in a buffer. What the sums begin with
+/// is then not zero: columns' shares lie in the buffer, rows' come from pack_a.
+struct Unpacking {
+  void (*run)(const UnpackArgs&) = nullptr;
+  Geometry geometry = {};  ///< of the tiles
+  int from_rows = 0;       ///< so many rows pay for it; more than max_tile_rows
 };
 
 /// Fewer columns of B are few to Kernel::few_columns_from_k.
@@ -300,6 +321,7 @@ struct Kernel {
   /// So many rows take B, in the L2 cache, a panel at a time, where a single stream comes faster than several (Cpu::one_stream):
   /// tiles of one panel keep up with it. (Zen 5: int8 on AVX-512 VNNI 200 GB/s against 130, on AVX2 55 against 67.)
   int stream_rows = 0;
+  Unpacking unpacking = {};
   TileSet to_sums;
   TileSet to_reals = {};        ///< given TileArgs::reals, they write those in f32 instead of sums
   bool reals_to_bytes = false;  ///< whether these tiles can go on to bytes

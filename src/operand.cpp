@@ -52,6 +52,7 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
                     .threshold_stride = p.threshold_stride,
                     .dst = packed.a + to / g.row_group * p.packed_row_bytes * g.row_group,
                     .row_sum = p.row_sums ? packed.row_sum + to : nullptr,
+                    .row_begin = item.m >= p.unpack_rows ? packed.row_begin + to : nullptr,
                     .scale = quantized ? packed.scale + to : nullptr,
                     .zero_point = quantized ? packed.zero_point + to : nullptr,
                     .groups = &p.groups,
@@ -64,8 +65,12 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
 }
 
 Rows packed_rows(const Product& p, const Packed& packed) {
-  return {packed.a, p.packed_row_bytes * p.kernel->geometry.row_group, p.spec.row_scale ? packed.scale : nullptr,
-          p.spec.row_zero_point ? packed.zero_point : nullptr, p.row_sums ? packed.row_sum : nullptr};
+  return {packed.a,
+          p.packed_row_bytes * p.kernel->geometry.row_group,
+          p.spec.row_scale ? packed.scale : nullptr,
+          p.spec.row_zero_point ? packed.zero_point : nullptr,
+          p.row_sums ? packed.row_sum : nullptr,
+          packed.row_begin};
 }
 
 Rows rows_with_tail(const Product& p, const GemmArgs& item, const Packed& packed, std::int64_t count) {

@@ -44,14 +44,15 @@ struct Packed {
   float* scale;
   std::int32_t* zero_point;
   std::int32_t* row_sum;
-  char* gathered;         ///< rows of A as they were given, in the order of k that the panels have
-  std::int32_t* partial;  ///< [slices][rows][n padded to panels], where k is sliced
+  std::int32_t* row_begin;  ///< see Unpacking
+  char* gathered;           ///< rows of A as they were given, in the order of k that the panels have
+  char* work;  ///< int32 [slices][rows][n padded to panels], where k is sliced, else a buffer a thread for B unpacked
 
   static std::size_t bytes_per_row(const Product& p) {
-    return static_cast<std::size_t>(p.packed_row_bytes + (p.permutation ? bytes_of(p.a, gathered_stride(p)) : 0)) + 3 * 4;
+    return static_cast<std::size_t>(p.packed_row_bytes + (p.permutation ? bytes_of(p.a, gathered_stride(p)) : 0)) + 4 * 4;
   }
-  static std::size_t slack(const Product& p) {  // alignment of six sections, and a partner for an odd last row
-    return 6 * line + static_cast<std::size_t>(p.packed_row_bytes) * (p.kernel->geometry.row_group - 1);
+  static std::size_t slack(const Product& p) {  // alignment of seven sections, and a partner for an odd last row
+    return 7 * line + static_cast<std::size_t>(p.packed_row_bytes) * (p.kernel->geometry.row_group - 1);
   }
   /// `at` is aligned to a cache line.
   static Packed carve(const Product& p, std::int64_t rows, char* at) {
@@ -65,8 +66,9 @@ struct Packed {
     s.scale = reinterpret_cast<float*>(take(4 * rows));
     s.zero_point = reinterpret_cast<std::int32_t*>(take(4 * rows));
     s.row_sum = reinterpret_cast<std::int32_t*>(take(4 * rows));
+    s.row_begin = reinterpret_cast<std::int32_t*>(take(4 * rows));
     s.gathered = take(p.permutation ? bytes_of(p.a, gathered_stride(p)) * rows : 0);
-    s.partial = reinterpret_cast<std::int32_t*>(at);
+    s.work = at;
     return s;
   }
 };
@@ -80,6 +82,7 @@ struct Rows {
   const float* scale;
   const std::int32_t* zero_point;
   const std::int32_t* row_sum;
+  const std::int32_t* row_begin = nullptr;
   const char* tail = nullptr;  ///< where Reading::tail_copied: the copy of the item's last rows
   std::int64_t tail_rows = 0;
   std::ptrdiff_t tail_stride = 0;
@@ -90,6 +93,7 @@ struct Rows {
             scale ? scale + row : nullptr,
             zero_point ? zero_point + row : nullptr,
             row_sum ? row_sum + row : nullptr,
+            row_begin ? row_begin + row : nullptr,
             tail,
             tail_rows,
             tail_stride};

@@ -66,6 +66,7 @@ Reals reals_of(const EpilogueSpec& spec, const Rows& a, const Columns& columns) 
 /// One pass of tiles over a strip, each tile below the one before.
 struct Pass {
   const TileFn* run;
+  char* buffer;       ///< for B unpacked; null where tiles read the panels
   bool apart;         ///< panels are taken one after another, by tiles of one (see Kernel::stream_rows)
   Parts tiles;        ///< in groups of rows
   std::int64_t tall;  ///< of the first of two tiles, if it is as tall as can be; 0: the two are as alike as can be
@@ -88,7 +89,7 @@ struct Pass {
   void ask(const Product& p) {
     next = next_end = nullptr;
     args.next_step = next_share = 0;
-    if (p.groups.count) return;
+    if (p.groups.count || buffer) return;
     if (ahead) {
       if (!p.far || (p.from_memory && p.kernel->stream_rows > 0)) return;
       next = static_cast<const char*>(args.b) + ahead_bytes;
@@ -100,6 +101,17 @@ struct Pass {
       args.next_step = divide_up(p.step_bytes, tiles.count);
       next_share = args.next_step * args.steps;
     }
+  }
+
+  /// Unpacks what the tiles are to read of `panels` panels, where that is their way.
+  void unpack(const Product& p, int panels) {
+    if (!buffer) return;
+    const Geometry &packed = p.kernel->geometry, &unpacked = p.kernel->unpacking.geometry;
+    const std::ptrdiff_t stride = bytes_of_unpacked(unpacked, args.steps * packed.kr);
+    p.kernel->unpacking.run({args.b, args.b_stride, panels, args.steps, buffer, stride});
+    args.b = buffer;
+    args.b_stride = stride;
+    args.steps = args.steps * packed.kr / unpacked.kr;
   }
 };
 
@@ -142,6 +154,7 @@ void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t en
       pass.run[rows - 1](args);
     args.a = static_cast<const char*>(args.a) + groups * args.a_stride;
     args.c = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(args.c) + rows * pass.c_row_bytes);
+    if (!pass.carried && args.row_begin) args.row_begin += rows;
     if (args.reals) pass.reals.row_scale += rows * pass.reals.row_scale_step;
     pass.next += pass.next_share;
     pass.rows -= rows;
@@ -173,7 +186,7 @@ Groups groups_from_k(const Groups& all, std::int64_t k, std::int64_t count) {
 /// A strip whose sums are finished from a buffer: those of some tiles together, over and over in the same lines, or, where k
 /// takes several passes, the whole strip's. `first` is the first of these, or the only one.
 void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, std::int64_t kc,
-                      const Columns& columns, std::int64_t column, int cols, const Pass& first) {
+                      const Columns& columns, std::int64_t column, int panels, int cols, const Pass& first) {
   const Geometry& g = p.kernel->geometry;
   alignas(64) std::int32_t sums[max_carried_rows * max_tile_cols];
   const std::int64_t batch =
@@ -197,8 +210,12 @@ void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, 
       if (!last) pass.after = b + end;
       pass.ask(p);
       pass.carried = k > 0;
-      if (k > 0) pass.args.init_stride = pass.args.c_stride;
+      if (k > 0) {
+        pass.args.init_stride = pass.args.c_stride;
+        pass.args.row_begin = zeros;
+      }
     }
+    pass.unpack(p, panels);
     pass.args.c = sums;
     for (std::int64_t t = 0, row = 0; t < pass.tiles.count; t += batch) {
       std::int32_t* const c = pass.args.c;
@@ -232,19 +249,21 @@ ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept {
 void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, int strip_panels, std::int64_t kc) {
   const Kernel& kernel = *p.kernel;
   const Geometry& g = kernel.geometry;
+  char* const buffer = unit.rows >= p.unpack_rows ? unit.unpacked : nullptr;
+  const int* const max_rows = (buffer ? kernel.unpacking.geometry : g).max_rows;
   const Parts strips = split(unit.panels, strip_panels);
   const Output output = unit.partial ? Output::sums : unit.k_count <= kc ? p.output : Output::buffer;
   const bool plain = output == Output::sums && (unit.partial || p.from_zero);
-  const TileTable run = tile_table(p, output);
+  const TileTable run = tile_table(p, output, buffer);
   Columns columns;
   Pass pass;
+  pass.buffer = buffer;
   pass.row_group = g.row_group;
   pass.carried = false;
   pass.apart = unit.rows <= p.stream_rows;
   pass.c_panel_bytes = 4 * g.nr;
-  pass.args.b_stride = p.panel_stride;
-  pass.args.steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
-  if (p.window.rows) pass.args.steps /= p.window.rows * p.window.runs;
+  std::ptrdiff_t steps = unit.k_count == p.k_padded ? p.steps : divide(unit.k_count, g.kr);
+  if (p.window.rows) steps /= p.window.rows * p.window.runs;
   pass.args.init = plain || kernel.sums == Sums::groups ? (kernel.sums == Sums::bits ? zeros : nullptr) : columns.init;
   pass.args.init_stride = 0;
   pass.args.groups = &p.groups;
@@ -260,7 +279,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
 
     if (output == Output::bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
     pass.run = run[pass.apart ? 0 : panels - 1];
-    pass.tiles = split_rows(unit.rows, g.max_rows[panels - 1], g.row_group);
+    pass.tiles = split_rows(unit.rows, max_rows[panels - 1], g.row_group);
     // The first tile over a strip of groups waits for the memory; so it had better have the most to do meanwhile.
     pass.tall = p.groups.count && p.from_memory && pass.tiles.count == 2 ? g.max_rows[panels - 1] : 0;
     pass.rows = unit.rows;
@@ -271,6 +290,9 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     if (rows.tail && unit.row + unit.rows == item.m)
       pass.tail = rows.tail + (rows.tail_rows - pass.tiles[pass.tiles.count - 1]) * rows.tail_stride;
     pass.args.b = b;
+    pass.args.b_stride = p.panel_stride;
+    pass.args.steps = steps;
+    pass.args.row_begin = buffer ? rows.row_begin : nullptr;
     pass.args.first_column = p.window.column + column;
     if (unit.k > 0) {
       pass.args.a = rows.a + bytes_to_k(g, unit.k);
@@ -284,9 +306,10 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     if (output == Output::buffer) {
       pass.args.c_stride = pass.args.cols = panels * g.nr;
       pass.c_row_bytes = 4 * pass.args.c_stride;
-      compute_buffered(p, item, rows, unit, kc, columns, column, cols, pass);
+      compute_buffered(p, item, rows, unit, kc, columns, column, panels, cols, pass);
       continue;
     }
+    pass.unpack(p, panels);
     pass.args.cols = cols;
     if (output == Output::bits) {
       const int width = panels * g.nr, behind = bit_columns(p, column, cols) - width;

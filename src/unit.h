@@ -11,6 +11,7 @@ struct Unit {
   std::int64_t panel, panels;
   std::int64_t k, k_count;  ///< a slice of padded k
   std::int32_t* partial;    ///< null: sums are finished here; else [rows][padded n] of this slice, at row 0
+  char* unpacked;           ///< Product::unpacked_bytes of scratch, or null where `partial` is not
 };
 
 /// Strips of one unit, in passes of kc over each. `rows` is A at the unit's first row.

@@ -155,8 +155,8 @@ TEST_P(Groups, CarriedSums) {
         Gemm plan;
         ASSERT_TRUE(problem.make_plan(*kernel, &plan));
         const Product& p = GemmAccess::product(plan);
-        ASSERT_LT(p.kc, p.k_padded);
-        ASSERT_EQ(p.kc % v.group, 0);
+        ASSERT_LT(p.packed.kc, p.k_padded);
+        ASSERT_EQ(p.packed.kc % v.group, 0);
       }
     }
 }

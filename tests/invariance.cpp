@@ -138,6 +138,37 @@ TEST_P(Invariance, OfBatchesOnThreads) {
     }
 }
 
+/// Items of few rows and of so many that B is unpacked for them, with all the scratch that there may be and with the least.
+TEST_P(Invariance, OfBatchesOfUnlikeItems) {
+  for (Type a : {Type::u8, Type::f32}) {
+    const std::int64_t sizes[] = {30, 1, 64, 17, 0, 25, 63};
+    Case c{.m = 200, .n = 300, .k = 130, .a = a, .b_zero_point = Given::each, .b_scale = Given::each, .c = Type::f32};
+    Problem problem(c);
+    Gemm plan;
+    ASSERT_TRUE(problem.make_plan(Cap(GetParam()), &plan));
+    problem.expected();
+    std::vector<GemmArgs> items;
+    std::int64_t left = c.m;
+    for (std::int64_t rows : sizes) {
+      items.push_back(problem.args(left));
+      items.back().m = rows;
+      left -= rows;
+    }
+    ASSERT_EQ(left, 0);
+    const Product& p = GemmAccess::product(plan);
+    for (int threads : {1, 3, 8})
+      for (std::size_t bytes : {scratch_bytes(p, blocking(p, 64, threads), 64), plan.scratch_size(64, threads)}) {
+        problem.reset_c();
+        Guarded scratch(bytes, 1);
+        const Status s = plan.run_batch(items.data(), static_cast<int>(items.size()), scratch.data(), scratch.size(),
+                                        {threads, thread_for_each_task, nullptr});
+        ASSERT_TRUE(s.ok()) << s.reason;
+        ASSERT_TRUE(scratch.margins_intact());
+        ASSERT_TRUE(problem.compare(plan.info().kernel, c.m));
+      }
+  }
+}
+
 TEST_P(Invariance, OfStridedBatches) {
   for (Case c : cases()) {
     constexpr int count = 40;  // of 3 rows each

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "src/bits.h"
 #include "tests/guarded.h"
 #include "tests/reference.h"
 #include "tests/rng.h"
@@ -17,7 +18,7 @@ inline std::int64_t padded_k(const Geometry& g, std::int64_t k) { return (k + g.
 /// Integers A[rows][k], kept as numbers and as packed by the row's pack_a.
 struct PackedA {
   std::vector<std::int32_t> values;  ///< as stored: with the kernel's offset
-  std::vector<std::int32_t> row_sum;
+  std::vector<std::int32_t> row_sum, row_begin;
   Guarded packed;
   std::ptrdiff_t stride = 0;  ///< bytes from row (group) to row (group)
 };
@@ -32,6 +33,7 @@ PackedA pack_rows(const Kernel& kernel, Type type, int rows, std::int64_t k, Fil
 
   PackedA a;
   a.row_sum.resize(static_cast<std::size_t>(rows), -1);
+  if (kernel.unpacking.run) a.row_begin.resize(static_cast<std::size_t>(rows), -1);
   for (int i = 0; i < rows; ++i)
     for (std::int64_t p = 0; p < k; ++p)
       a.values.push_back(static_cast<std::int32_t>(raw[i * row_stride + p]) + a_offset(type, g.a));
@@ -49,6 +51,7 @@ PackedA pack_rows(const Kernel& kernel, Type type, int rows, std::int64_t k, Fil
                  .dynamic = Dynamic::symmetric,
                  .dst = a.packed.data(),
                  .row_sum = a.row_sum.data(),
+                 .row_begin = kernel.unpacking.run ? a.row_begin.data() : nullptr,
                  .scale = nullptr,
                  .zero_point = nullptr});
   return a;
@@ -100,6 +103,29 @@ inline PackedB pack_columns(const Kernel& kernel, Order order, int cols, std::in
   return b;
 }
 
+/// The same columns as tiles of unpacked B read them.
+inline PackedB unpack_columns(const Kernel& kernel, const PackedB& packed, std::int64_t k) {
+  PackedB b;
+  b.values = packed.values;
+  b.panels = packed.panels;
+  b.stride = bytes_of_unpacked(kernel.unpacking.geometry, padded_k(kernel.geometry, k));
+  b.packed = Guarded(static_cast<std::size_t>(b.panels * b.stride), 64);
+  kernel.unpacking.run({packed.packed.data(), packed.stride, b.panels, padded_k(kernel.geometry, k) / kernel.geometry.kr,
+                        b.packed.data(), b.stride});
+  return b;
+}
+
+/// The ways in which a kernel's tiles take B: as it is packed and, if it has such, unpacked.
+inline std::vector<bool> ways(const Kernel& kernel) {
+  return kernel.unpacking.run ? std::vector<bool>{false, true} : std::vector<bool>{false};
+}
+inline const Geometry& tile_geometry(const Kernel& kernel, bool unpacked) {
+  return unpacked ? kernel.unpacking.geometry : kernel.geometry;
+}
+inline TileFn tile_of(const Kernel& kernel, bool unpacked, int panels, int rows) {
+  return (unpacked ? kernel.to_sums.unpacked : kernel.to_sums.plain)[panels - 1][rows - 1];
+}
+
 /// The sum that a tile leaves, modulo 2^32.
 inline std::int32_t tile_sum(const PackedA& a, const PackedB& b, std::int64_t k, int i, int j, std::int32_t init) {
   std::uint32_t sum = static_cast<std::uint32_t>(init);
@@ -109,9 +135,13 @@ inline std::int32_t tile_sum(const PackedA& a, const PackedB& b, std::int64_t k,
 }
 
 /// Runs one tile function and compares all of its sums, and that nothing else of C changed.
-inline testing::AssertionResult check_tile(const Kernel& kernel, int rows, const PackedA& a, const PackedB& b, std::int64_t k,
-                                           int cols, Rng& rng) {
+inline testing::AssertionResult check_tile(const Kernel& kernel, bool unpacked, int rows, const PackedA& a,
+                                           const PackedB& packed, std::int64_t k, int cols, Rng& rng) {
   const Geometry& g = kernel.geometry;
+  const PackedB widened = unpacked ? unpack_columns(kernel, packed, k) : PackedB();
+  const PackedB& b = unpacked ? widened : packed;
+  if (unpacked && !b.packed.margins_intact())
+    return testing::AssertionFailure() << kernel.name << ": unpacked beyond the buffer";
   const int panels = (cols + g.nr - 1) / g.nr;
   // The same initial sums for all rows, or each row's own.
   const std::int64_t init_stride = rng.between(0, 1) * panels * g.nr;
@@ -126,18 +156,19 @@ inline testing::AssertionResult check_tile(const Kernel& kernel, int rows, const
   auto* sums = c.as<std::int32_t>();
   for (std::size_t i = 0; i < c.size() / sizeof(std::int32_t); ++i) sums[i] = untouched;
 
-  kernel.to_sums.plain[panels - 1][rows - 1]({.a = a.packed.data(),
-                                              .a_stride = a.stride,
-                                              .b = b.packed.data(),
-                                              .b_stride = b.stride,
-                                              .next = b.packed.data(),
-                                              .next_step = g.nr * g.kr,
-                                              .steps = padded_k(g, k) / g.kr,
-                                              .init = guarded_init.as<std::int32_t>(),
-                                              .init_stride = init_stride,
-                                              .c = sums,
-                                              .c_stride = stride,
-                                              .cols = cols});
+  tile_of(kernel, unpacked, panels, rows)({.a = a.packed.data(),
+                                           .a_stride = a.stride,
+                                           .b = b.packed.data(),
+                                           .b_stride = b.stride,
+                                           .next = b.packed.data(),
+                                           .next_step = g.nr * g.kr,
+                                           .steps = padded_k(g, k) / tile_geometry(kernel, unpacked).kr,
+                                           .init = guarded_init.as<std::int32_t>(),
+                                           .init_stride = init_stride,
+                                           .c = sums,
+                                           .c_stride = stride,
+                                           .cols = cols,
+                                           .row_begin = a.row_begin.data()});
   for (std::int64_t at = 0; at < static_cast<std::int64_t>(c.size() / sizeof(std::int32_t)); ++at) {
     const int i = static_cast<int>(at / stride), j = static_cast<int>(at % stride);
     const std::int32_t expected = j < cols ? tile_sum(a, b, k, i, j, init[i * init_stride + j]) : untouched;
@@ -152,22 +183,25 @@ inline testing::AssertionResult check_tile(const Kernel& kernel, int rows, const
 
 /// Every tile function of a row, over k of 1 to 33 units, with fills of all kinds; both types of A.
 inline void check_all_tiles(const Kernel& kernel) {
-  const Geometry& g = kernel.geometry;
   Rng rng(17);
-  for (Type type : {Type::u8, Type::s8})
-    for (int panels = 1; panels <= g.max_panels; ++panels)
-      for (int rows = 1; rows <= g.max_rows[panels - 1]; ++rows) {
-        ASSERT_NE(kernel.to_sums.plain[panels - 1][rows - 1], nullptr) << kernel.name << ' ' << rows << 'x' << panels;
-        for (std::int64_t units : {1, 2, 3, 4, 5, 8, 13, 33}) {
-          const std::int64_t k = units * g.k_unit - rng.between(0, g.k_unit - 1);
-          const Fill a_fill = static_cast<Fill>(rng.between(0, 3)), b_fill = static_cast<Fill>(rng.between(0, 3));
-          const PackedA a = pack_rows(kernel, type, rows, k, a_fill, rng);
-          const PackedB b = pack_columns(kernel, rng.one_in(2) ? Order::nk : Order::kn, panels * g.nr, k, b_fill, rng);
-          ASSERT_TRUE(check_tile(kernel, rows, a, b, k, panels * g.nr, rng));
-          ASSERT_TRUE(
-              check_tile(kernel, rows, a, b, k, static_cast<int>(rng.between((panels - 1) * g.nr + 1, panels * g.nr)), rng));
+  for (bool unpacked : ways(kernel)) {
+    const Geometry& g = tile_geometry(kernel, unpacked);
+    for (Type type : {Type::u8, Type::s8})
+      for (int panels = 1; panels <= g.max_panels; ++panels)
+        for (int rows = 1; rows <= g.max_rows[panels - 1]; ++rows) {
+          if (unpacked && !tile_of(kernel, unpacked, panels, rows)) continue;
+          ASSERT_NE(tile_of(kernel, unpacked, panels, rows), nullptr) << kernel.name << ' ' << rows << 'x' << panels;
+          for (std::int64_t units : {1, 2, 3, 4, 5, 8, 13, 33}) {
+            const std::int64_t k = units * g.k_unit - rng.between(0, g.k_unit - 1);
+            const Fill a_fill = static_cast<Fill>(rng.between(0, 3)), b_fill = static_cast<Fill>(rng.between(0, 3));
+            const PackedA a = pack_rows(kernel, type, rows, k, a_fill, rng);
+            const PackedB b = pack_columns(kernel, rng.one_in(2) ? Order::nk : Order::kn, panels * g.nr, k, b_fill, rng);
+            const auto some = static_cast<int>(rng.between((panels - 1) * g.nr + 1, panels * g.nr));
+            ASSERT_TRUE(check_tile(kernel, unpacked, rows, a, b, k, panels * g.nr, rng));
+            ASSERT_TRUE(check_tile(kernel, unpacked, rows, a, b, k, some, rng));
+          }
         }
-      }
+  }
 }
 
 }  // namespace narrow::test

@@ -1,4 +1,5 @@
 // pack_a and pack_b against the pictures in src/kernel.h: where each element lies, the sums, the padding.
+#include <cstring>
 #include <memory>
 
 #include "tests/kernel_rows.h"
@@ -78,7 +79,7 @@ TEST_P(Packing, RowsOfA) {
           const PackedA a = pack_rows(*kernel, type, rows, k, Fill::random, rng);
           ASSERT_TRUE(a.packed.margins_intact());
           for (int i = 0; i < rows; ++i) {
-            std::int32_t sum = 0;
+            std::int32_t sum = 0, begin = 0;
             for (std::int64_t p = 0; p < k; ++p) {
               const std::int64_t group = i / g.row_group * g.row_group * padded_k(g, k);
               const std::int64_t at = group + (p / g.kr * g.row_group + i % g.row_group) * g.kr + p % g.kr;
@@ -86,8 +87,41 @@ TEST_P(Packing, RowsOfA) {
               sum += a.values[i * k + p];
             }
             ASSERT_EQ(a.row_sum[i], sum) << "row " << i;
+            if (a.row_begin.empty()) continue;
+            const auto value = [&](std::int64_t p) { return p < k ? a.values[i * k + p] : 0; };
+            for (std::int64_t p = 0; p < k; p += p % 4 == 1 ? 3 : 1) begin -= value(p) * value(p + 2);
+            ASSERT_EQ(a.row_begin[i], begin) << "row " << i;
           }
         }
+  }
+}
+
+/// What the sums of a column begin with, and its values, widened.
+TEST_P(Packing, UnpackedColumns) {
+  Rng rng(9);
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    if (!kernel->unpacking.run) continue;
+    const Geometry& g = kernel->unpacking.geometry;
+    for (std::int64_t k : {1, 2, 3, 4, 9, 64})
+      for (int cols : {1, g.nr, g.nr + 3}) {
+        const PackedB packed = pack_columns(*kernel, Order::nk, cols, k, Fill::extremes, rng);
+        const PackedB b = unpack_columns(*kernel, packed, k);
+        ASSERT_TRUE(b.packed.margins_intact());
+        for (int j = 0; j < b.panels * g.nr; ++j) {
+          const auto value = [&](std::int64_t p) { return p < k && j < cols ? b.values[j * k + p] : 0; };
+          const unsigned char* const panel = b.packed.data() + j / g.nr * b.stride;
+          const int c = j % g.nr;
+          std::int32_t begin, expected = 0;
+          std::memcpy(&begin, panel + 4 * c, 4);
+          for (std::int64_t p = 0; p < padded_k(kernel->geometry, k); ++p) {
+            std::int16_t widened;
+            std::memcpy(&widened, panel + 4 * g.nr + 2 * (p / 2 * 2 * g.nr + 2 * c + p % 2), 2);
+            ASSERT_EQ(widened, value(p)) << "column " << j << ", k " << p;
+            if (p % 4 < 2) expected -= value(p) * value(p + 2);
+          }
+          ASSERT_EQ(begin, expected) << "column " << j;
+        }
+      }
   }
 }
 

@@ -94,7 +94,7 @@ TEST_P(Products, Slabs) {
            .bias = Bias::f32,
            .seed = 78};
     ASSERT_TRUE(Problem(c).make_plan(kernel, &plan));
-    c.m = 3 * (GemmAccess::product(plan).whole_rows + max_tile_rows) + 1;
+    c.m = 3 * (GemmAccess::product(plan).packed.whole_rows + max_tile_rows) + 1;
     Problem problem(c);
     ASSERT_TRUE(problem.make_plan(kernel, &plan));
     for (int threads : {1, 3}) {
@@ -156,6 +156,41 @@ TEST_P(Products, FewRowsFromTheL2Cache) {
   }
 }
 
+/// So many rows that B is unpacked for them: all heights of tiles, whole and partial strips, tails of k, and all kinds of
+/// output.
+TEST_P(Products, UnpackedColumns) {
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    if (!kernel->unpacking.run) continue;
+    const Geometry& g = kernel->unpacking.geometry;
+    const std::int64_t strip = g.nr * g.max_panels, from = kernel->unpacking.from_rows;
+    std::set<std::int64_t> rows;
+    for (std::int64_t m = from - 1; m <= from + max_tile_rows; ++m) rows.insert(m);
+    for (Type a : {Type::u8, Type::s8, Type::f32, Type::s4})
+      for (std::int64_t n : {std::int64_t{1}, std::int64_t{g.nr}, std::int64_t{g.nr + 1}, strip, 2 * strip + g.nr - 1})
+        for (std::int64_t k : {1, 3, 4, 5, 64, 79}) {
+          ASSERT_NO_FATAL_FAILURE(
+              check_rows({.n = n, .k = k, .a = a, .c = is_float(a) ? Type::f32 : Type::s32}, *kernel, rows));
+          ASSERT_NO_FATAL_FAILURE(
+              check_rows({.n = n, .k = k, .a = a, .b_zero_point = Given::each, .c = Type::f32}, *kernel, {from, from + 1}));
+        }
+    for (Type a : {Type::u8, Type::s8})
+      for (Type c : {Type::s32, Type::s8, Type::u8, Type::f32, Type::bf16, Type::b1})
+        for (Given given : {Given::none, Given::tensor, Given::each}) {
+          const Case some{.n = 2 * strip + 3,
+                          .k = 70,
+                          .a = a,
+                          .a_fill = Fill::extremes,
+                          .b_fill = Fill::extremes,
+                          .a_zero_point = given,
+                          .a_scale = c == Type::s32 || c == Type::b1 ? Given::none : given,
+                          .b_scale = c == Type::s32 || c == Type::b1 ? Given::none : given,
+                          .c = c,
+                          .bias = c == Type::s32 || c == Type::b1 ? Bias::none : Bias::f32};
+          ASSERT_NO_FATAL_FAILURE(check_rows(some, *kernel, {from, from + 3}));
+        }
+  }
+}
+
 /// So long a k that the sums of more than a few rows are carried from one part of it to the next.
 TEST_P(Products, CarriedSums) {
   const Kernel& kernel = *rows_of(GetParam()).front();
@@ -164,11 +199,16 @@ TEST_P(Products, CarriedSums) {
   const int widest = widest_strip(g);
   const std::int64_t k = l2 / 4 / (g.nr * widest) + 3;
   ASSERT_LT(k_of_one_pass(bytes_of_panel(g, widest * k), k, g.k_unit, l2), k);
-  for (std::int64_t m : {streaming_rows + 1, g.max_rows[widest - 1] + 1, max_carried_rows + 3})
+  std::set<std::int64_t> rows = {streaming_rows + 1, g.max_rows[widest - 1] + 1, max_carried_rows + 3};
+  if (kernel.unpacking.run) rows.insert(kernel.unpacking.from_rows);
+  for (std::int64_t m : rows)
     for (Type c : {Type::s32, Type::f32})
       for (Given zero_points : {Given::none, Given::each}) {
         Problem problem({.m = m, .n = n, .k = k, .a = Type::u8, .a_zero_point = zero_points, .c = c, .seed = 5});
-        ASSERT_TRUE(problem.check(kernel));
+        Gemm plan;
+        ASSERT_TRUE(problem.make_plan(kernel, &plan));
+        ASSERT_LT(blocking(GemmAccess::product(plan), m, 1).kc, k);
+        ASSERT_TRUE(problem.check(plan, m));
       }
 }
 

@@ -1,4 +1,7 @@
 // Tile functions, one kernel row at a time: every (rows, panels) of every row, without dispatch and driver.
+#include <set>
+
+#include "src/blocking.h"
 #include "tests/kernel_rows.h"
 
 namespace narrow::test {
@@ -28,6 +31,8 @@ TEST_P(Tiles, RowsAreWellFormed) {
             EXPECT_EQ(tiles[p][r] != nullptr, r < g.max_rows[p]) << p << ',' << r;
     }
     ASSERT_NE(kernel->to_sums.plain, nullptr);
+    EXPECT_EQ(!kernel->to_sums.unpacked, !kernel->unpacking.run);
+    EXPECT_EQ(!kernel->to_reals.unpacked, !kernel->unpacking.run);
     EXPECT_EQ(!kernel->to_reals.flipped, !kernel->to_reals.plain || !kernel->to_sums.flipped);
     EXPECT_EQ(kernel->to_reals.plain != nullptr, kernel->tier != Tier::generic);
     EXPECT_TRUE(kernel->to_reals.plain || !kernel->reals_to_bytes);
@@ -40,17 +45,44 @@ TEST_P(Tiles, EqualTheScalarSum) {
   for (const Kernel* kernel : rows_of(GetParam())) check_all_tiles(*kernel);
 }
 
+/// What many rows are cut into has its tile, and there are no others.
+TEST_P(Tiles, OfUnpackedColumns) {
+  for (const Kernel* kernel : rows_of(GetParam())) {
+    const Unpacking& unpacking = kernel->unpacking;
+    if (!unpacking.run) continue;
+    const Geometry &g = unpacking.geometry, &packed = kernel->geometry;
+    EXPECT_EQ(g.nr, packed.nr);
+    EXPECT_EQ(g.a, packed.a);
+    EXPECT_EQ(packed.k_unit % g.kr, 0);
+    EXPECT_GT(unpacking.from_rows, max_tile_rows);
+    for (int panels = 1; panels <= max_tile_panels; ++panels) {
+      std::set<std::int64_t> occurring;
+      const int most = g.max_rows[panels - 1];
+      EXPECT_EQ(most > 0, panels <= g.max_panels);
+      for (std::int64_t m = unpacking.from_rows; most > 0 && m < 20 * max_tile_rows; ++m) {
+        const Parts tiles = split_rows(m, most, 1);
+        occurring.insert({tiles[0], tiles[tiles.count - 1]});
+      }
+      for (TileTable tiles : {kernel->to_sums.unpacked, kernel->to_reals.unpacked})
+        for (int rows = 1; rows <= max_tile_rows; ++rows)
+          EXPECT_EQ(tiles[panels - 1][rows - 1] != nullptr, occurring.count(rows) == 1) << rows << 'x' << panels;
+    }
+  }
+}
+
 TEST_P(Tiles, EveryColumnCount) {
   Rng rng(5);
   for (const Kernel* kernel : rows_of(GetParam())) {
-    const Geometry& g = kernel->geometry;
-    const std::int64_t k = g.k_unit + 1;
-    for (int panels = 1; panels <= g.max_panels; ++panels) {
-      const int rows = g.max_rows[panels - 1];
-      const PackedA a = pack_rows(*kernel, Type::s8, rows, k, Fill::random, rng);
-      for (int cols = (panels - 1) * g.nr + 1; cols <= panels * g.nr; ++cols) {
-        const PackedB b = pack_columns(*kernel, Order::nk, cols, k, Fill::random, rng);
-        ASSERT_TRUE(check_tile(*kernel, rows, a, b, k, cols, rng));
+    for (bool unpacked : ways(*kernel)) {
+      const Geometry& g = tile_geometry(*kernel, unpacked);
+      const std::int64_t k = g.k_unit + 1;
+      for (int panels = 1; panels <= g.max_panels; ++panels) {
+        const int rows = g.max_rows[panels - 1];
+        const PackedA a = pack_rows(*kernel, Type::s8, rows, k, Fill::random, rng);
+        for (int cols = (panels - 1) * g.nr + 1; cols <= panels * g.nr; ++cols) {
+          const PackedB b = pack_columns(*kernel, Order::nk, cols, k, Fill::random, rng);
+          ASSERT_TRUE(check_tile(*kernel, unpacked, rows, a, b, k, cols, rng));
+        }
       }
     }
   }
@@ -59,14 +91,16 @@ TEST_P(Tiles, EveryColumnCount) {
 TEST_P(Tiles, EveryKTail) {
   Rng rng(6);
   for (const Kernel* kernel : rows_of(GetParam())) {
-    const Geometry& g = kernel->geometry;
-    const int cols = g.nr + 1 <= g.nr * g.max_panels ? g.nr + 1 : g.nr, panels = (cols + g.nr - 1) / g.nr;
-    for (std::int64_t k = 1; k <= 4 * g.k_unit + 1; ++k)
-      for (int rows : {1, g.max_rows[panels - 1]}) {
-        const PackedA a = pack_rows(*kernel, Type::u8, rows, k, Fill::random, rng);
-        const PackedB b = pack_columns(*kernel, Order::kn, cols, k, Fill::random, rng);
-        ASSERT_TRUE(check_tile(*kernel, rows, a, b, k, cols, rng));
-      }
+    for (bool unpacked : ways(*kernel)) {
+      const Geometry& g = tile_geometry(*kernel, unpacked);
+      const int cols = g.nr + 1 <= g.nr * g.max_panels ? g.nr + 1 : g.nr, panels = (cols + g.nr - 1) / g.nr;
+      for (std::int64_t k = 1; k <= 5 * g.k_unit + 1; ++k)
+        for (int rows : {unpacked ? g.max_rows[panels - 1] - 1 : 1, g.max_rows[panels - 1]}) {
+          const PackedA a = pack_rows(*kernel, Type::u8, rows, k, Fill::random, rng);
+          const PackedB b = pack_columns(*kernel, Order::kn, cols, k, Fill::random, rng);
+          ASSERT_TRUE(check_tile(*kernel, unpacked, rows, a, b, k, cols, rng));
+        }
+    }
   }
 }
 
@@ -81,7 +115,12 @@ TEST_P(Tiles, Extremes) {
           for (std::int64_t k : {std::int64_t{1}, std::int64_t{2}, std::int64_t{g.kr}, std::int64_t{8 * g.k_unit + 3}}) {
             const PackedA a = pack_rows(*kernel, type, g.max_rows[0], k, a_fill, rng);
             const PackedB b = pack_columns(*kernel, Order::nk, g.nr, k, b_fill, rng);
-            ASSERT_TRUE(check_tile(*kernel, g.max_rows[0], a, b, k, g.nr, rng));
+            ASSERT_TRUE(check_tile(*kernel, false, g.max_rows[0], a, b, k, g.nr, rng));
+            if (kernel->unpacking.run) {
+              const int rows = kernel->unpacking.geometry.max_rows[0];
+              const PackedA more = pack_rows(*kernel, type, rows, k, a_fill, rng);
+              ASSERT_TRUE(check_tile(*kernel, true, rows, more, b, k, g.nr, rng));
+            }
           }
   }
 }

@@ -55,6 +55,10 @@ struct Simd : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes), _mm256_set1_epi16(1));
   }
+  static NARROW_INLINE I crossed(const int16_t* p) {
+    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return _mm256_madd_epi16(x, _mm256_srli_epi64(x, 32));
+  }
   static NARROW_INLINE I add_pairs(I a, I b) { return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8); }
   static NARROW_INLINE int32_t reduce_add(I a) {
     return reduce(a, [](__m128i x, __m128i y) NARROW_LAMBDA { return _mm_add_epi32(x, y); });

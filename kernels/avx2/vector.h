@@ -17,14 +17,21 @@ struct Vector256 {
   using A = __m256i;
   using B = __m256i;
   typedef __m256i Line __attribute__((may_alias, aligned(1)));
+  typedef int32_t Word __attribute__((may_alias, aligned(1)));
   static constexpr int lanes = 8, vectors = 1;
   static constexpr bool prefetches = true;
   static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
 
   static NARROW_INLINE A load_a(const char* p) {
+#ifdef __clang__  // clang would make VBROADCASTSS of it, see Vector512
+    A a;
+    asm("vpbroadcastd %1, %0" : "=x"(a) : "m"(*reinterpret_cast<const Word*>(p)));
+    return a;
+#else
     int32_t four;
     memcpy(&four, p, 4);
     return _mm256_set1_epi32(four);
+#endif
   }
   /// Four steps of a row, and one of them as load_a has it.
   static NARROW_INLINE A load_four(const char* p) {

@@ -50,6 +50,10 @@ struct Simd : XsimdBase<xsimd::avx512bw> {
   static NARROW_INLINE I sum_fours(const int8_t* p) {
     return _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_set1_epi8(1), _mm512_loadu_si512(p)), _mm512_set1_epi16(1));
   }
+  static NARROW_INLINE I crossed(const int16_t* p) {
+    const __m512i x = _mm512_loadu_si512(p);
+    return _mm512_madd_epi16(x, _mm512_srli_epi64(x, 32));
+  }
   static NARROW_INLINE I add_pairs(I a, I b) {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));

@@ -2,6 +2,7 @@
 // of the tiers with such vectors (see NARROW_DECLARE_EPILOGUES in src/kernel.h).
 #pragma once
 
+#include "kernels/common/crossed.h"
 #include "kernels/common/pack_a.h"
 #include "kernels/common/pack_b.h"
 #include "kernels/common/pack_bit_weights.h"
@@ -57,6 +58,13 @@ constexpr Kernel gemm_kernel(const char* name, Tier tier, decltype(Kernel::prepa
   if constexpr (requires(typename Isa::A a) { Isa::flip(a); }) {
     kernel.to_sums.flipped = tiles<FlippedRows<Isa>>.run;
     kernel.to_reals.flipped = tiles_to_reals<FlippedRows<Isa>>();
+  }
+  if constexpr (requires { typename Isa::Unpacked; }) {
+    using Unpacked = typename Isa::Unpacked;
+    static_assert(StoresBytes<Unpacked> == StoresBytes<Isa>);
+    kernel.unpacking = {.run = unpack<Isa>, .geometry = Unpacked::geometry, .from_rows = Unpacked::from_rows};
+    kernel.to_sums.unpacked = tiles<Unpacked>.run;
+    kernel.to_reals.unpacked = tiles_to_reals<Unpacked>();
   }
   return kernel;
 }

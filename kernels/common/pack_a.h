@@ -163,6 +163,18 @@ NARROW_INLINE int32_t sum_of(const T* x, ptrdiff_t count) {
   return S::reduce_add(sum);
 }
 
+/// Minus the sum of products of pairs of k within each step of crossed sums (see crossed.h); modulo 2^32.
+template <class S>
+NARROW_INLINE int32_t row_begin(const int16_t* x, ptrdiff_t k_padded) {
+  constexpr int count = 2 * S::width;  // in a register
+  typename S::I sum = S::broadcast(int32_t{0});
+  ptrdiff_t j = 0;
+  for (; k_padded - j >= count; j += count) sum = S::add(sum, S::crossed(x + j));
+  uint32_t total = static_cast<uint32_t>(S::reduce_add(sum));
+  for (; j < k_padded; j += 4) total += static_cast<uint32_t>(x[j] * x[j + 2] + x[j + 1] * x[j + 3]);
+  return static_cast<int32_t>(-total);
+}
+
 /// Writes row i by way of convert(first, count, out). Where rows are interleaved, that goes through a buffer in L1.
 template <class S, class T, int row_group, int kr, class Convert>
 NARROW_INLINE void write_row(const PackAArgs& args, int i, Convert convert) {
@@ -177,6 +189,8 @@ NARROW_INLINE void write_row(const PackAArgs& args, int i, Convert convert) {
       memset(group + k_padded - kr, 0, kr * sizeof(T));
     convert(0, k, group);
     if (args.row_sum) sum = static_cast<uint32_t>(sum_of<S>(group, args.k));
+    if constexpr (sizeof(T) == 2 && requires { S::crossed(group); })
+      if (args.row_begin) args.row_begin[i] = row_begin<S>(group, k_padded);
   } else {
     T* out = group + i % row_group * kr;
     alignas(64) T buffer[block];

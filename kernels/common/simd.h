@@ -26,6 +26,8 @@
 //   mask_not_less(a, b)         uint32_t, bit i: a >= b in lane i, of F (false for a NaN) or I
 //   sum_fours(p)                int8_t -> I, lane i: p[4 i] + ... + p[4 i + 3]
 //   add_pairs(a, b)             sums of neighbours: a[0] + a[1], a[2] + a[3], ... b[0] + b[1], ...; where width is 1, a + b
+//   crossed(p)                  may be there. int16_t -> I, whose sum is that of p[4 i] * p[4 i + 2] + p[4 i + 1] * p[4 i + 3]
+//                               for all 4 i < 2 * width
 //   reduce_max_signed(i), reduce_max_unsigned(i) -> int32_t, uint32_t;  reduce_add(i) -> int32_t, modulo 2^32
 //
 //   fixed_point(sum, multiplier, shift)   sum * multiplier / 2^shift, exact and then rounded once to nearest, ties to even;

@@ -22,12 +22,16 @@
 //   step_bytes                bytes of one panel for one k-step; B number v of it begins at v * step_bytes / vectors
 //   a_bytes                   bytes of one row for one k-step
 //   a_steps                   k-steps that one A register covers (1 where it is a broadcast)
+//   turn_steps                may be there: k-steps of one turn of the main loop, where their number alone would make it one
 //   in_flight                 independent accumulators wanted
 //   prefetches                whether the tiles ask for the next panels ahead of time; it takes a load in each k-step and panel
 //   load_a(p), load_b(p), zero(), add(acc, acc)
 //   dot<s>(acc&, a, b)        acc += products of the k-step s of a
 //   flip(a)                   may be there: an A of the other signedness as the dots take it (see Flipped in gemm_kernel.h)
 //   first(acc&, a, b)         may be there: acc = products, which saves the tile's first k-step zeros and additions
+//   begin(p, row)             may be there: what sums begin with instead of zero, of what the panel at p begins with, in
+//                             begin_bytes, and of TileArgs::row_begin
+//   from_rows                 may be there: the least rows that are ever cut into these tiles
 //   Few                       may be there: the Isa, of the same operands, whose tiles serve up to Few::most_rows rows;
 //                             Few::stream_rows goes to Kernel
 //   load_step(p)              of an Isa with a_steps > 1 for k that is no multiple of them: an A for a single step (dot<0>)
@@ -62,6 +66,14 @@ constexpr int phases_of(int accumulators) {
   return phases;
 }
 
+/// k-steps of one turn of the main loop.
+template <class Isa>
+constexpr int steps_of_turn(int phases) {
+  int steps = phases > Isa::a_steps ? phases : Isa::a_steps;
+  if constexpr (requires { Isa::turn_steps; }) steps = Isa::turn_steps;
+  return steps;
+}
+
 /// k-steps that a tile goes on at once (a multiple of a_steps), whether they ask for B ahead, and whether they set the sums.
 template <int count, bool asks, bool sets = false>
 struct Turn {
@@ -85,6 +97,12 @@ concept StoresBytes = requires { &Isa::ToReal::store_bytes; };
 template <class Isa>
 concept SetsSums = requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) { Isa::first(x, a, b); };
 
+/// Whose sums begin with something.
+template <class Isa>
+concept Begins = requires(const char* p, const int32_t* row) {
+  Isa::begin(p, row);
+};
+
 template <class Isa>
 concept LoadsStep = requires(const char* p) { Isa::load_step(p); };
 
@@ -98,7 +116,7 @@ void tile(const TileArgs& args) {
   constexpr bool ahead = !indirect && asks_ahead(Isa::geometry, rows, panels);
   constexpr bool may_prefetch =
       Isa::prefetches && (ahead || rows > streaming_rows || rows == Isa::geometry.max_rows[panels - 1]);
-  constexpr int unrolled = phases > Isa::a_steps ? phases : Isa::a_steps;  // k-steps of one turn of the main loop
+  constexpr int unrolled = steps_of_turn<Isa>(phases);
 
   // Whether the first k-step sets the sums. Not where rows are few, and B comes from afar: as measured on Zen 5, it is then
   // read at half the pace. Nor where k is long, and there is little to gain.
@@ -106,14 +124,19 @@ void tile(const TileArgs& args) {
   constexpr ptrdiff_t most_steps = 64;
   const bool sets = may_set && args.steps > 0 && args.steps <= most_steps;
 
+  const char* a = static_cast<const char*>(args.a);
+  const char* b = static_cast<const char*>(args.b);
   typename Isa::Acc acc[phases][groups][panels][vectors];
-  if (!sets) {
+  if constexpr (Begins<Isa>) {
+    static_assert(phases == 1 && row_group == 1);
+    unroll<rows, panels>([&]<int r, int p>()
+                             NARROW_LAMBDA { acc[0][r][p][0] = Isa::begin(b + p * args.b_stride, args.row_begin + r); });
+    b += Isa::begin_bytes;
+  } else if (!sets) {
     unroll<panels, vectors, phases * groups>([&]<int p, int v, int i>()
                                                  NARROW_LAMBDA { acc[i % phases][i / phases][p][v] = Isa::zero(); });
   }
 
-  const char* a = static_cast<const char*>(args.a);
-  const char* b = static_cast<const char*>(args.b);
   const char* next = static_cast<const char*>(args.next);
   const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride, next_step = args.next_step;
 
@@ -301,14 +324,28 @@ constexpr int stream_rows() {
   return 0;
 }
 
-/// run[panels - 1][rows - 1] for every tile that the geometry allows; null beyond.
+/// Whether tiles of so many rows, of at most `most`, occur: where there are from_rows at least and they are cut as evenly as
+/// can be, low tiles do not.
+template <class Isa>
+constexpr bool occurs(int rows, int most) {
+  if (rows > most) return false;
+  if constexpr (requires { Isa::from_rows; }) {
+    for (int m = Isa::from_rows; m < Isa::from_rows + max_tile_rows; ++m)
+      if (m / ((m + most - 1) / most) <= rows) return true;
+    return false;
+  } else {
+    return true;
+  }
+}
+
+/// run[panels - 1][rows - 1] for every tile that the geometry allows and that occurs; null beyond.
 template <class Isa, bool indirect = false, bool reals = false>
 struct Tiles {
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr Tiles() {
     unroll<max_tile_panels, max_tile_rows>([&]<int p, int r>() {
-      if constexpr (r < Isa::geometry.max_rows[p])
+      if constexpr (occurs<Isa>(r + 1, Isa::geometry.max_rows[p]))
         run[p][r] = tile<typename ForRows<Isa, r + 1>::T, r + 1, p + 1, indirect, reals>;
     });
   }
