@@ -318,6 +318,7 @@ struct ConvAccess {
     complete(&p);
     p.must_pack = p.ragged = false;
     p.packed.kc = p.k_padded;
+    p.unpack_rows = never_unpacks;  // tiles read images in place
     if (!pointwise(d)) p.window.rows = d.kernel_h;  // the rest depends on the image's strides
     *out = conv;
     return {};

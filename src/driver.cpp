@@ -1,7 +1,6 @@
 #include "src/driver.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "src/bits.h"
 #include "src/claim.h"
@@ -192,7 +191,7 @@ void complete(Product* p) noexcept {
   };
   p->packed = strips_of(g, p->panel_bytes, p->groups.count ? p->groups.size : g.running ? p->k_padded : g.k_unit);
   p->unpacked = p->packed;
-  p->unpack_rows = std::numeric_limits<std::int64_t>::max();
+  p->unpack_rows = never_unpacks;
   p->unpacked_bytes = 0;
   if (const Unpacking& u = p->kernel->unpacking; u.run) {
     p->unpacked = strips_of(u.geometry, bytes_of_unpacked(u.geometry, p->k_padded), u.geometry.k_unit);

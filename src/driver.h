@@ -2,12 +2,17 @@
 // and tiles. Untemplated: what differs between types is behind the function pointers of the kernel's row.
 #pragma once
 
+#include <limits>
+
 #include "src/blocking.h"
 
 namespace narrow {
 
 /// What tiles write: sums into a buffer, for an epilogue to finish, or C itself.
 enum class Output : std::uint8_t { buffer, sums, reals, bits };
+
+/// Product::unpack_rows that no product has.
+inline constexpr std::int64_t never_unpacks = std::numeric_limits<std::int64_t>::max();
 
 /// How many rows go over strips of B.
 struct Strips {
@@ -40,7 +45,7 @@ struct Product {
   bool far;                       ///< B is read from beyond the L2 cache
   bool from_memory;               ///< B is more than caches hold of it from call to call
   Strips packed, unpacked;        ///< of B as it is, and unpacked
-  std::int64_t unpack_rows;       ///< so many rows take B unpacked; more than there can be where the kernel does not unpack
+  std::int64_t unpack_rows;       ///< so many rows take B unpacked; never_unpacks where the kernel does not
   std::int64_t unpacked_bytes;    ///< of the buffer for that, for each thread
   Type a;
   Dynamic dynamic;

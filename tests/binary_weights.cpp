@@ -57,6 +57,23 @@ TEST_P(BinaryWeights, EveryColumnCount) {
   }
 }
 
+/// So many rows that the bits become values once for all of them.
+TEST_P(BinaryWeights, UnpackedColumns) {
+  for (const Kernel* kernel : kernels(GetParam())) {
+    if (!kernel->unpacking.run) continue;
+    const Geometry& g = kernel->unpacking.geometry;
+    const int from = kernel->unpacking.from_rows;
+    for (int n : {1, g.nr + 1, 2 * g.max_panels * g.nr + 3})
+      for (std::int64_t k : {1, 31, 34, 67, 167})
+        for (Type a : {Type::u8, Type::s8, Type::u4}) {
+          Problem problem(of(from + max_tile_rows, n, k, a));
+          Gemm plan;
+          ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+          for (int m = from - 1; m <= from + max_tile_rows; ++m) ASSERT_TRUE(problem.check(plan, m));
+        }
+  }
+}
+
 TEST_P(BinaryWeights, EveryK) {
   for (const Kernel* kernel : kernels(GetParam()))
     for (std::int64_t k = 0; k <= 200; ++k)

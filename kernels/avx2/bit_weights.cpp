@@ -1,16 +1,18 @@
 // Weights of bits for A of bytes on AVX2: the products of int8. 16 bits go to all lanes, each of which looks at its own; where
-// that is 0, the lane becomes -1, else +1.
+// that is 0, the lane becomes -1, else +1. For many rows that is done once, as B is unpacked.
 #include "kernels/avx2/dot.h"
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vector.h"
+#include "kernels/common/crossed.h"
 #include "kernels/common/gemm_kernel.h"
 
 namespace narrow {
 namespace {
 
 struct BitWeights : Dot<Vector256> {
+  using Unpacked = Crossed<Vector256, 8, 2, 4, 24>;
   static constexpr Geometry geometry = {
-      .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}, .b_bits = 1};
+      .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}, .b_bits = 1};
   static constexpr int step_bytes = 2;
 
   static NARROW_INLINE B load_b(const char* p) {
@@ -22,7 +24,7 @@ struct BitWeights : Dot<Vector256> {
   }
 };
 
-constexpr Kernel rows[] = {gemm_kernel<BitWeights, Simd>("gemm_s16b1_6x16x2_avx2", Tier::avx2, avx2_prepare, avx2_epilogue)};
+constexpr Kernel rows[] = {gemm_kernel<BitWeights, Simd>("gemm_s16b1_6x16x2_avx2", Tier::avx2, avx2_prepare, avx2_epilogue, 2)};
 
 }  // namespace
 

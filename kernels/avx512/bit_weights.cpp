@@ -2,14 +2,16 @@
 #include "kernels/avx2/dot.h"
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vector.h"
+#include "kernels/common/crossed.h"
 #include "kernels/common/gemm_kernel.h"
 
 namespace narrow {
 namespace {
 
 struct BitWeights : Dot<Vector512> {
+  using Unpacked = Crossed<Vector512, 12, 2, 12, 17>;
   static constexpr Geometry geometry = {
-      .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 2, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}, .b_bits = 1};
+      .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}, .b_bits = 1};
   static constexpr int step_bytes = 4;
 
   static NARROW_INLINE B load_b(const char* p) {
@@ -20,7 +22,7 @@ struct BitWeights : Dot<Vector512> {
 };
 
 constexpr Kernel rows[] = {
-    gemm_kernel<BitWeights, Simd>("gemm_s16b1_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
+    gemm_kernel<BitWeights, Simd>("gemm_s16b1_6x64x2_avx512", Tier::avx512, avx512_prepare, avx512_epilogue, 2)};
 
 }  // namespace
 
