@@ -56,7 +56,7 @@ class Call {
         if (b_.slices > 1)
           unit.partial = reinterpret_cast<std::int32_t*>(packed_.work) + (slice * items_[i].m + row) * padded_n(p_);
         else
-          unit.unpacked = packed_.work + task * p_.unpacked_bytes;
+          unit.unpacked = offset(packed_.work, task * p_.unpacked_bytes);
         compute(products_[i], items_[i], rows_of(i, row, in_slab), unit, b_.strip_panels, unit.partial ? unit.k_count : b_.kc);
       });
     });

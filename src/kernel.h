@@ -10,6 +10,7 @@
 //   pack_a      per row block   A -> rows of the kernel's own element type, zero-padded likewise (skipped where A's rows can
 //                               be read in place)
 //   prepare     per strip       column parameters of 1..max_panels panels -> a Columns on the stack
+//   unpacking   per strip       its panels -> a buffer, where a kernel has that for many rows
 //   to_sums     per tile        int32 sums of one tile, nothing else
 //   epilogue    per tile        sums -> C
 //

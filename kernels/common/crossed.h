@@ -5,14 +5,14 @@
 //
 // which has one product of a row with a column where there were two; the other two products are of a row, or of a column,
 // alone. In registers of 16-bit values, where sums of two bytes find room, a step of 4 k of 8 columns takes two VPADDW, a
-// VPMADDWD and a VPADDD, instead of two VPMADDWD and two VPADDD. That is as many instructions, but processors that add on four
-// ports and multiply on two (AMD's since Zen 3) keep all four busy with it: 32 products a cycle and 256 bits, where two
+// VPMADDWD and a VPADDD, instead of two VPMADDWD and two VPADDD. That is as many instructions, but a processor that adds on
+// four ports and multiplies on two keeps all four busy with it: Zen 4 comes to 32 products a cycle and 256 bits, where two
 // multiplications in four come to 26 and a widening of B between them to 24. Just as many take VPMADDUBSW, VPMADDWD and VPADDD,
 // the way of saturating, held up by their two multiplications. All of it modulo 2^32, so it is the very sum.
 //
-// What makes room for the additions is that B is widened beforehand, by `unpack`, a strip and a pass of k at a time, to a
-// buffer in the L1 cache; so it takes some rows to pay for that (Unpacking::from_rows). A step of a row of A, packed for plain
-// dots as ever, is a0 = k 0, 1 and a1 = k 2, 3; and so it is of B:
+// There is time to do so much for each value of B only if it is widened beforehand: by `unpack`, a strip and a pass of k at a
+// time, to a buffer that the caches hold; so it takes some rows to pay for that (Unpacking::from_rows). A step of a row of A,
+// packed for plain dots as ever, is a0 = k 0, 1 and a1 = k 2, 3; and so it is of B:
 //
 //   buffer, for each panel:  | nr int32: what the sums of the column begin with, minus its b0 b1 | step | step ...
 //   step:                    | c0: k 0, 1 | c1: k 0, 1 | ...  | c0: k 2, 3 | c1: k 2, 3 | ...      (int16)
