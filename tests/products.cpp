@@ -199,7 +199,8 @@ TEST_P(Products, CarriedSums) {
   const int widest = widest_strip(g);
   const std::int64_t k = l2 / 4 / (g.nr * widest) + 3;
   ASSERT_LT(k_of_one_pass(bytes_of_panel(g, widest * k), k, g.k_unit, l2), k);
-  std::set<std::int64_t> rows = {streaming_rows + 1, g.max_rows[widest - 1] + 1, max_carried_rows + 3};
+  const std::int64_t two_tiles = std::max(streaming_rows, g.max_rows[widest - 1]) + 1;
+  std::set<std::int64_t> rows = {streaming_rows + 1, two_tiles, max_carried_rows + 3};
   if (kernel.unpacking.run) rows.insert(kernel.unpacking.from_rows);
   for (std::int64_t m : rows)
     for (Type c : {Type::s32, Type::f32})
