@@ -45,7 +45,7 @@ struct Product {
   bool far;                       ///< B is read from beyond the L2 cache
   bool from_memory;               ///< B is more than caches hold of it from call to call
   Strips packed, unpacked;        ///< of B as it is, and unpacked
-  std::int64_t unpack_rows;       ///< so many rows take B unpacked; never_unpacks where the kernel does not
+  std::int64_t unpack_rows;       ///< so many rows take B unpacked; never_unpacks where that does not pay
   std::int64_t unpacked_bytes;    ///< of the buffer for that, for each thread
   Type a;
   Dynamic dynamic;

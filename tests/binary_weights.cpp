@@ -1,4 +1,5 @@
 // Weights of bits for A of bytes (and floats quantized to bytes), on every kernel row of every tier.
+#include "src/driver.h"
 #include "tests/all_pairs.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
@@ -69,6 +70,7 @@ TEST_P(BinaryWeights, UnpackedColumns) {
           Problem problem(of(from + max_tile_rows, n, k, a));
           Gemm plan;
           ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+          GemmAccess::product(plan).unpack_rows = from;
           for (int m = from - 1; m <= from + max_tile_rows; ++m) ASSERT_TRUE(problem.check(plan, m));
         }
   }

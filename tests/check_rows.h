@@ -23,13 +23,17 @@ inline void check_rows(Case c, const Kernel& kernel, const std::set<std::int64_t
   Problem problem(c);
   Gemm plan;
   ASSERT_TRUE(problem.make_plan(kernel, &plan));
-  // Few rows take B in either way, whatever this processor's is (see Cpu::one_stream).
+  // Few rows take B in either way, whatever this processor's is (see Cpu::one_stream); and so do many, whatever pays.
+  Product& product = GemmAccess::product(plan);
+  const std::int64_t unpack_rows = kernel.unpacking.run ? kernel.unpacking.from_rows : never_unpacks;
   for (std::int64_t m : ms)
-    for (int stream_rows : std::set{0, kernel.stream_rows}) {
-      if (stream_rows > 0 && m > stream_rows) continue;
-      GemmAccess::product(plan).stream_rows = stream_rows;
-      ASSERT_TRUE(problem.check(plan, m));
-    }
+    for (int stream_rows : std::set{0, kernel.stream_rows})
+      for (std::int64_t from : std::set{unpack_rows, never_unpacks}) {
+        if ((stream_rows > 0 && m > stream_rows) || (from != never_unpacks && m < from)) continue;
+        product.stream_rows = stream_rows;
+        product.unpack_rows = from;
+        ASSERT_TRUE(problem.check(plan, m));
+      }
 }
 
 inline std::set<std::int64_t> up_to(std::int64_t last) {
