@@ -103,10 +103,11 @@ struct Pass {
     }
   }
 
-  /// Unpacks what the tiles are to read of `panels` panels, where that is their way.
-  void unpack(const Product& p, int panels) {
+  /// Unpacks what the tiles are to read, where that is their way.
+  void unpack(const Product& p) {
     if (!buffer) return;
     const Geometry &packed = p.kernel->geometry, &unpacked = p.kernel->unpacking.geometry;
+    const int panels = static_cast<int>(divide_up(args.cols, packed.nr));
     const std::ptrdiff_t stride = bytes_of_unpacked(unpacked, args.steps * packed.kr);
     p.kernel->unpacking.run({args.b, args.b_stride, panels, args.steps, buffer, stride});
     args.b = buffer;
@@ -186,7 +187,7 @@ Groups groups_from_k(const Groups& all, std::int64_t k, std::int64_t count) {
 /// A strip whose sums are finished from a buffer: those of some tiles together, over and over in the same lines, or, where k
 /// takes several passes, the whole strip's. `first` is the first of these, or the only one.
 void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, std::int64_t kc,
-                      const Columns& columns, std::int64_t column, int panels, int cols, const Pass& first) {
+                      const Columns& columns, std::int64_t column, int cols, const Pass& first) {
   const Geometry& g = p.kernel->geometry;
   alignas(64) std::int32_t sums[max_carried_rows * max_tile_cols];
   const std::int64_t batch =
@@ -215,7 +216,7 @@ void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, 
         pass.args.row_begin = zeros;
       }
     }
-    pass.unpack(p, panels);
+    pass.unpack(p);
     pass.args.c = sums;
     for (std::int64_t t = 0, row = 0; t < pass.tiles.count; t += batch) {
       std::int32_t* const c = pass.args.c;
@@ -306,11 +307,11 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     if (output == Output::buffer) {
       pass.args.c_stride = pass.args.cols = panels * g.nr;
       pass.c_row_bytes = 4 * pass.args.c_stride;
-      compute_buffered(p, item, rows, unit, kc, columns, column, panels, cols, pass);
+      compute_buffered(p, item, rows, unit, kc, columns, column, cols, pass);
       continue;
     }
-    pass.unpack(p, panels);
     pass.args.cols = cols;
+    pass.unpack(p);
     if (output == Output::bits) {
       const int width = panels * g.nr, behind = bit_columns(p, column, cols) - width;
       for (std::int64_t row = 0; row < unit.rows && behind > 0; ++row)
