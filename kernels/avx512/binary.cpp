@@ -60,7 +60,7 @@ struct Running : RunningVectors {
 
   static NARROW_INLINE B load_b(const char* p) {
     B b;
-    unroll<8>([&]<int i>() NARROW_LAMBDA { b.step[i] = load(p + 64 * i); });
+    unroll<8>([&](int i) NARROW_LAMBDA { b.step[i] = load(p + 64 * i); });
     return b;
   }
   static NARROW_INLINE Acc zero() { return {Vector512::zero(), Vector512::zero(), Vector512::zero(), Vector512::zero()}; }

@@ -31,7 +31,7 @@ struct Relu {
   NARROW_INLINE explicit Relu(const EpilogueSpec&) {}
   template <int vectors>
   NARROW_INLINE void operator()(typename S::F (&x)[vectors]) const {
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA { x[v] = S::max(S::broadcast(0.0f), x[v]); });
+    unroll<vectors>([&](int v) NARROW_LAMBDA { x[v] = S::max(S::broadcast(0.0f), x[v]); });
   }
 };
 
@@ -42,7 +42,7 @@ struct Clamp {
   NARROW_INLINE explicit Clamp(const EpilogueSpec& spec) : lo(S::broadcast(spec.lo)), hi(S::broadcast(spec.hi)) {}
   template <int vectors>
   NARROW_INLINE void operator()(typename S::F (&x)[vectors]) const {
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA { x[v] = S::min(hi, S::max(lo, x[v])); });
+    unroll<vectors>([&](int v) NARROW_LAMBDA { x[v] = S::min(hi, S::max(lo, x[v])); });
   }
 };
 
@@ -53,7 +53,7 @@ struct LeakyRelu {
   NARROW_INLINE explicit LeakyRelu(const EpilogueSpec& spec) : slope(S::broadcast(spec.slope)) {}
   template <int vectors>
   NARROW_INLINE void operator()(typename S::F (&x)[vectors]) const {
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA { x[v] = S::select_less(x[v], S::broadcast(0.0f), x[v] * slope, x[v]); });
+    unroll<vectors>([&](int v) NARROW_LAMBDA { x[v] = S::select_less(x[v], S::broadcast(0.0f), x[v] * slope, x[v]); });
   }
 };
 
@@ -62,16 +62,16 @@ template <class S, int vectors, int terms>
 NARROW_INLINE void rectify_smoothly(typename S::F (&x)[vectors], float c, const float (&p)[terms]) {
   using F = typename S::F;
   F minus_t[vectors], root[vectors];
-  unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+  unroll<vectors>([&](int v) NARROW_LAMBDA {
     const F minus_magnitude = S::from_bits(S::bit_or(S::bits(x[v]), S::broadcast(INT32_MIN)));
     minus_t[v] = S::max(minus_magnitude, S::broadcast(-c));
     root[v] = S::broadcast(p[0]);
   });
-  unroll<terms - 1, vectors>([&]<int i, int v>()
+  unroll<terms - 1, vectors>([&](int i, int v)
                                  NARROW_LAMBDA { root[v] = S::fma(root[v], minus_t[v], S::broadcast(p[i + 1])); });
-  unroll<vectors>([&]<int v>() NARROW_LAMBDA { root[v] = root[v] * (S::broadcast(c) + minus_t[v]); });
-  unroll<3, vectors>([&]<int, int v>() NARROW_LAMBDA { root[v] = root[v] * root[v]; });
-  unroll<vectors>([&]<int v>() NARROW_LAMBDA { x[v] = S::fma(minus_t[v], root[v], S::max(S::broadcast(0.0f), x[v])); });
+  unroll<vectors>([&](int v) NARROW_LAMBDA { root[v] = root[v] * (S::broadcast(c) + minus_t[v]); });
+  unroll<3, vectors>([&](int, int v) NARROW_LAMBDA { root[v] = root[v] * root[v]; });
+  unroll<vectors>([&](int v) NARROW_LAMBDA { x[v] = S::fma(minus_t[v], root[v], S::max(S::broadcast(0.0f), x[v])); });
 }
 
 template <class S>

@@ -54,10 +54,10 @@ NARROW_INLINE T* row(void* p, ptrdiff_t stride, int i) {
 template <class S, bool general, int vectors>
 NARROW_INLINE void load_sums(const EpilogueArgs& args, int i, int j, typename S::I (&sum)[vectors]) {
   const int32_t* from = args.sum + i * args.sum_stride + j;
-  unroll<vectors>([&]<int v>() NARROW_LAMBDA { sum[v] = S::load(from + v * S::width); });
+  unroll<vectors>([&](int v) NARROW_LAMBDA { sum[v] = S::load(from + v * S::width); });
   if constexpr (general) {
     auto subtract = [&](int32_t of_row, const int32_t* of_columns) NARROW_LAMBDA {
-      unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+      unroll<vectors>([&](int v) NARROW_LAMBDA {
         sum[v] = S::sub(sum[v], S::mul(S::broadcast(of_row), S::load(of_columns + j + v * S::width)));
       });
     };
@@ -73,16 +73,16 @@ NARROW_INLINE void dequantize(const EpilogueArgs& args, int i, int j, const type
   typename S::I sum[vectors];
   load_sums<S, general>(args, i, j, sum);
   if (general && args.spec->float_sums)
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA { y[v] = S::from_bits(sum[v]); });
+    unroll<vectors>([&](int v) NARROW_LAMBDA { y[v] = S::from_bits(sum[v]); });
   else
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA { y[v] = S::to_float(sum[v]); });
+    unroll<vectors>([&](int v) NARROW_LAMBDA { y[v] = S::to_float(sum[v]); });
   if constexpr (general) {
     if (args.spec->row_scale) {
       const typename S::F row_scale = S::broadcast(args.a_scale[i]);
-      unroll<vectors>([&]<int v>() NARROW_LAMBDA { y[v] = y[v] * row_scale; });
+      unroll<vectors>([&](int v) NARROW_LAMBDA { y[v] = y[v] * row_scale; });
     }
   }
-  unroll<vectors>([&]<int v>() NARROW_LAMBDA { y[v] = S::fma(y[v], scale[v], bias[v]); });
+  unroll<vectors>([&](int v) NARROW_LAMBDA { y[v] = S::fma(y[v], scale[v], bias[v]); });
 }
 
 inline bool is_general(const EpilogueArgs& args) {
@@ -98,7 +98,7 @@ NARROW_INLINE void float_tile(const EpilogueArgs args) {  // a copy, that no sto
   const Function activation(spec);
   for_each_chunk<S>(args.cols, [&](auto vectors, int j, int count) NARROW_LAMBDA {
     F scale[vectors], bias[vectors];
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+    unroll<vectors>([&](int v) NARROW_LAMBDA {
       scale[v] = S::load(args.columns->scale + j + v * S::width);
       bias[v] = S::load(args.columns->bias + j + v * S::width);
     });
@@ -107,11 +107,11 @@ NARROW_INLINE void float_tile(const EpilogueArgs args) {  // a copy, that no sto
       F y[vectors];
       dequantize<S, general>(args, i, j, scale, bias, y);
       if constexpr (general) {
-        if (spec.accumulate) unroll<vectors>([&]<int v>() NARROW_LAMBDA { y[v] = y[v] + load_vector<S, vectors>(c, v, count); });
+        if (spec.accumulate) unroll<vectors>([&](int v) NARROW_LAMBDA { y[v] = y[v] + load_vector<S, vectors>(c, v, count); });
         if (spec.residual != Type::none) add_residual<S, T>(args, i, j, count, y);
       }
       activation(y);
-      unroll<vectors>([&]<int v>() NARROW_LAMBDA { store_vector<S, vectors>(c, y[v], v, count); });
+      unroll<vectors>([&](int v) NARROW_LAMBDA { store_vector<S, vectors>(c, y[v], v, count); });
     }
   });
 }
@@ -145,7 +145,7 @@ NARROW_INLINE void quantized_tile(const EpilogueArgs args) {
   const F limit = S::broadcast(0x1p20f);  // beyond every output, within what to_int takes
   for_each_chunk<S>(args.cols, [&](auto vectors, int j, int count) NARROW_LAMBDA {
     F scale[vectors], bias[vectors];
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+    unroll<vectors>([&](int v) NARROW_LAMBDA {
       scale[v] = S::load(args.columns->scale + j + v * S::width);
       bias[v] = S::load(args.columns->bias + j + v * S::width);
     });
@@ -157,7 +157,7 @@ NARROW_INLINE void quantized_tile(const EpilogueArgs args) {
         if (spec.residual != Type::none) add_residual<S, T>(args, i, j, count, y);
       }
       activation(y);
-      unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+      unroll<vectors>([&](int v) NARROW_LAMBDA {
         if constexpr (general) y[v] = S::nan_to_zero(y[v] * inverse);
         q[v] = S::to_int(S::min(y[v], limit));
       });
@@ -184,7 +184,7 @@ void fixed_point_epilogue(const EpilogueArgs& args) {
     for (int i = 0; i < args.rows; ++i) {
       I q[vectors];
       load_sums<S, true>(args, i, j, q);
-      unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+      unroll<vectors>([&](int v) NARROW_LAMBDA {
         q[v] = S::fixed_point(q[v], S::load(args.columns->multiplier + j + v * S::width),
                               S::load(args.columns->shift + j + v * S::width));
       });
@@ -212,9 +212,8 @@ void s32_epilogue(const EpilogueArgs& args) {
       I sum[vectors];
       load_sums<S, true>(args, i, j, sum);
       if (args.spec->accumulate)
-        unroll<vectors>([&]<int v>()
-                            NARROW_LAMBDA { sum[v] = add_saturating<S>(sum[v], load_vector<S, vectors>(c, v, count)); });
-      unroll<vectors>([&]<int v>() NARROW_LAMBDA { store_vector<S, vectors>(c, sum[v], v, count); });
+        unroll<vectors>([&](int v) NARROW_LAMBDA { sum[v] = add_saturating<S>(sum[v], load_vector<S, vectors>(c, v, count)); });
+      unroll<vectors>([&](int v) NARROW_LAMBDA { store_vector<S, vectors>(c, sum[v], v, count); });
     }
   });
 }
@@ -231,13 +230,13 @@ NARROW_INLINE void bits_tile(const EpilogueArgs args) {
         std::conditional_t<columns == 64, uint64_t,
                            std::conditional_t<columns == 32, uint32_t, std::conditional_t<columns == 16, uint16_t, uint8_t>>>;
     I threshold[vectors];
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA { threshold[v] = S::load(args.columns->threshold + j + v * S::width); });
+    unroll<vectors>([&](int v) NARROW_LAMBDA { threshold[v] = S::load(args.columns->threshold + j + v * S::width); });
     const Word turned = static_cast<Word>(args.columns->turned >> j);
     for (int i = 0; i < args.rows; ++i) {
       I sum[vectors];
       load_sums<S, general>(args, i, j, sum);
       Word bits = turned;
-      unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+      unroll<vectors>([&](int v) NARROW_LAMBDA {
         bits ^= static_cast<Word>(static_cast<Word>(S::mask_not_less(threshold[v], sum[v])) << v * S::width);
       });
       memcpy(row<char>(args.c, args.c_stride, i) + j / 8, &bits, sizeof bits);

@@ -52,7 +52,7 @@ inline constexpr int prefetch_bytes = 8192;
 template <class S, int vectors>
 NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[vectors]) {
   auto load = [&](auto* from)
-                  NARROW_LAMBDA { unroll<vectors>([&]<int v>() NARROW_LAMBDA { scale[v] = S::load(from + v * S::width); }); };
+                  NARROW_LAMBDA { unroll<vectors>([&](int v) NARROW_LAMBDA { scale[v] = S::load(from + v * S::width); }); };
   if (type == Type::f32)
     load(reinterpret_cast<const float*>(p));
   else if (type == Type::f16)
@@ -119,11 +119,11 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
   if (args.init) {
     const int32_t* const init = args.init + column;
     const ptrdiff_t init_stride = args.init_stride;
-    unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA {
+    unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
       sum[r][v] = S::load(reinterpret_cast<const float*>(init + r * init_stride + v * S::width));
     });
   } else {
-    unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA { sum[r][v] = S::broadcast(0.0f); });
+    unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { sum[r][v] = S::broadcast(0.0f); });
   }
 
   for (ptrdiff_t left = groups.k_padded; left > 0; left -= groups.size, a_sums += 4, a_scales += 4) {
@@ -143,16 +143,16 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     };
     I total[rows][vectors];
     auto begin = [&]() NARROW_LAMBDA {  // with what zero points add
-      unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA { total[r][v] = a_sum(r); });
+      unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { total[r][v] = a_sum(r); });
       if (groups.zero_points == ZeroPoints::integers) {
-        unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+        unroll<vectors>([&](int v) NARROW_LAMBDA {
           const I zero_point = S::load(reinterpret_cast<const int16_t*>(zero_points) + v * S::width);
-          unroll<rows>([&]<int r>() NARROW_LAMBDA { total[r][v] = S::mul(total[r][v], zero_point); });
+          unroll<rows>([&](int r) NARROW_LAMBDA { total[r][v] = S::mul(total[r][v], zero_point); });
         });
       } else if (groups.zero_points == ZeroPoints::floats) {
-        unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+        unroll<vectors>([&](int v) NARROW_LAMBDA {
           const F zero_point = S::load(reinterpret_cast<const float*>(zero_points) + v * S::width);
-          unroll<rows>([&]<int r>() NARROW_LAMBDA {
+          unroll<rows>([&](int r) NARROW_LAMBDA {
             F by = S::to_float(total[r][v]);
             if (groups.row_scales) by = by * row_scale(r);
             sum[r][v] = S::fma(by, zero_point, sum[r][v]);
@@ -164,30 +164,31 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
 
     typename Isa::Acc acc[phases][rows][vectors];
     auto clear = [&](auto first) NARROW_LAMBDA {
-      unroll<phases - first, rows, vectors>([&]<int h, int r, int v>() NARROW_LAMBDA { acc[first + h][r][v] = Isa::zero(); });
+      unroll<phases - first, rows, vectors>([&](int h, int r, int v) NARROW_LAMBDA { acc[first + h][r][v] = Isa::zero(); });
     };
     auto settle = [&](auto first) NARROW_LAMBDA {  // accumulators from `first` on -> total
-      unroll<rows, vectors, phases - first>([&]<int r, int v, int h>() NARROW_LAMBDA {
+      unroll<rows, vectors, phases - first>([&](int r, int v, auto h) NARROW_LAMBDA {
         total[r][v] = S::add(total[r][v], take_sum<Isa, S, (times_16 && first + h == 1)>(acc[first + h][r][v]));
       });
     };
 
     auto advance = [&](auto count) NARROW_LAMBDA {
       typename Isa::Packed packed[vectors];
-      unroll<count * Isa::unit_steps>([&]<int step>() NARROW_LAMBDA {
+      unroll<count * Isa::unit_steps>([&](auto step) NARROW_LAMBDA {
         constexpr int unit = step / Isa::unit_steps, within = step % Isa::unit_steps;
         if constexpr (within == 0) {
           for (int line = 0; asks && line < Isa::unit_bytes; line += 64)
             __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
-          unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+          unroll<vectors>([&](int v) NARROW_LAMBDA {
             packed[v] = load_packed<Isa, rows == 1>(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
           });
         }
         typename Isa::B bv[vectors];
-        unroll<vectors>([&]<int v>() NARROW_LAMBDA { bv[v] = take_step<Isa, within, times_16>(packed[v]); });
-        unroll<rows>([&]<int r>() NARROW_LAMBDA {
-          const typename Isa::A av = Isa::load_a(a + r * a_stride + step * Isa::geometry.kr);
-          unroll<vectors>([&]<int v>() NARROW_LAMBDA { Isa::dot(acc[step % phases][r][v], bv[v], av); });
+        unroll<vectors>([&](int v) NARROW_LAMBDA { bv[v] = take_step<Isa, within, times_16>(packed[v]); });
+        typename Isa::A av;
+        unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
+          if (v == 0) av = Isa::load_a(a + r * a_stride + step * Isa::geometry.kr);
+          Isa::dot(acc[step % phases][r][v], bv[v], av);
         });
       });
       a += count * Isa::unit_steps * Isa::geometry.kr;
@@ -210,12 +211,12 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       }
     } else {
       begin();
-      unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA { acc[0][r][v] = Isa::from(total[r][v]); });
+      unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { acc[0][r][v] = Isa::from(total[r][v]); });
       clear(std::integral_constant<int, 1>{});
       while (scales - b >= turn * Isa::unit_bytes) advance(std::integral_constant<int, turn>{});
       if constexpr (turn > 1)
         while (b != scales) advance(std::integral_constant<int, 1>{});
-      unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA { total[r][v] = Isa::to_int(acc[0][r][v]); });
+      unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { total[r][v] = Isa::to_int(acc[0][r][v]); });
       settle(std::integral_constant<int, 1>{});
     }
 
@@ -223,7 +224,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     for (const char* line = scales; asks && line < after; line += 64) __builtin_prefetch(line + prefetch_bytes, 0, 3);
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);
-    unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA {
+    unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
       F by = scale[v];
       if (groups.row_scales) by = by * row_scale(r);
       sum[r][v] = S::fma(S::to_float(total[r][v]), by, sum[r][v]);
@@ -236,15 +237,15 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
   float* const c = reinterpret_cast<float*>(args.c) + column;
   if (args.reals) {
     const Reals reals = *args.reals;
-    unroll<rows>([&]<int r>() NARROW_LAMBDA {
+    unroll<rows>([&](int r) NARROW_LAMBDA {
       const F by = S::broadcast(reals.row_scale[r * reals.row_scale_step]);
-      unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+      unroll<vectors>([&](int v) NARROW_LAMBDA {
         const F scale = S::load(reals.scale + column + v * S::width), bias = S::load(reals.bias + column + v * S::width);
         sum[r][v] = S::fma(sum[r][v] * by, scale, bias);
       });
     });
   }
-  unroll<rows, vectors>([&]<int r, int v>() NARROW_LAMBDA {
+  unroll<rows, vectors>([&](auto r, auto v) NARROW_LAMBDA {
     float* const to = c + r * c_stride + v * S::width;
     const int count = cols - v * S::width;
     if (count >= S::width)
@@ -273,7 +274,7 @@ struct GroupTiles {
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr GroupTiles() {
-    unroll<max_tile_rows>([&]<int r>() {
+    unroll<max_tile_rows>([&](auto r) {
       if constexpr (r < Isa::geometry.max_rows[0])
         for (int p = 0; p < Isa::geometry.max_panels; ++p) run[p][r] = group_tile<Isa, S, r + 1>;
     });

@@ -50,7 +50,7 @@ void lookup_tile(const TileArgs& args) {
 
   const char* pixel[rows];
   ptrdiff_t at = 0;
-  if constexpr (indirect) unroll<rows>([&]<int r>() NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
+  if constexpr (indirect) unroll<rows>([&](int r) NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
   auto row = [&](int r) NARROW_LAMBDA {
     if constexpr (indirect)
       return pixel[r] + at;
@@ -62,7 +62,7 @@ void lookup_tile(const TileArgs& args) {
   alignas(64) int32_t sum[rows][panels * nr];
   const bool whole = args.cols == panels * nr;
   const int32_t* from[rows];
-  unroll<rows>([&]<int r>() NARROW_LAMBDA {
+  unroll<rows>([&](int r) NARROW_LAMBDA {
     if constexpr (indirect)
       from[r] = static_cast<const WindowRow*>(args.a)[r].init + args.first_column;
     else
@@ -72,25 +72,25 @@ void lookup_tile(const TileArgs& args) {
   auto take = [&](ptrdiff_t left, bool last_run) NARROW_LAMBDA {
     do {
       V differ[rows][panels];
-      unroll<rows, panels>([&]<int r, int p>() NARROW_LAMBDA { differ[r][p] = Isa::zero(); });
+      unroll<rows, panels>([&](int r, int p) NARROW_LAMBDA { differ[r][p] = Isa::zero(); });
       for (const ptrdiff_t end = at + (left < most ? left : most); at < end; at += unit, b += unit * nr) {
         uint64_t word[rows];  // times nr, so that four bits of it are an offset into the table
-        unroll<rows>([&]<int r>() NARROW_LAMBDA {
+        unroll<rows>([&](int r) NARROW_LAMBDA {
           uint32_t value;
           memcpy(&value, row(r), unit);
           word[r] = static_cast<uint64_t>(value) * nr;
         });
-        unroll<unit>([&]<int i>() NARROW_LAMBDA {
+        unroll<unit>([&](int i) NARROW_LAMBDA {
           V low[panels], high[panels];
-          unroll<panels>([&]<int p>() NARROW_LAMBDA {
+          unroll<panels>([&](int p) NARROW_LAMBDA {
             const V v = Isa::load(b + p * b_stride + i * nr);
             low[p] = Isa::low(v);
             high[p] = Isa::high(v);
           });
-          unroll<rows>([&]<int r>() NARROW_LAMBDA {
+          unroll<rows>([&](int r) NARROW_LAMBDA {
             const V of_low = Isa::load(table + (word[r] >> (8 * i) & 15 * nr));
             const V of_high = Isa::load(table + (word[r] >> (8 * i + 4) & 15 * nr));
-            unroll<panels>([&]<int p>() NARROW_LAMBDA {
+            unroll<panels>([&](int p) NARROW_LAMBDA {
               Isa::add_lookup(differ[r][p], of_low, low[p]);
               Isa::add_lookup(differ[r][p], of_high, high[p]);
             });
@@ -101,8 +101,8 @@ void lookup_tile(const TileArgs& args) {
       const bool into_c = last_run && left <= 0 && whole;
       int32_t* const to = into_c ? args.c : sum[0];
       const ptrdiff_t to_stride = into_c ? args.c_stride : panels * nr;
-      unroll<rows>([&]<int r>() NARROW_LAMBDA {
-        unroll<panels>([&]<int p>()
+      unroll<rows>([&](int r) NARROW_LAMBDA {
+        unroll<panels>([&](int p)
                            NARROW_LAMBDA { Isa::subtract_twice(from[r] + p * nr, differ[r][p], to + r * to_stride + p * nr); });
         from[r] = sum[r];
       });
@@ -128,7 +128,7 @@ struct LookupTiles {
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr LookupTiles() {
-    unroll<max_tile_panels, max_tile_rows>([&]<int p, int r>() {
+    unroll<max_tile_panels, max_tile_rows>([&](auto p, auto r) {
       if constexpr (r < Isa::geometry.max_rows[p]) run[p][r] = lookup_tile<Isa, r + 1, p + 1, indirect>;
     });
   }

@@ -48,7 +48,7 @@ NARROW_INLINE RowRange range_of(const Source* x, ptrdiff_t k) {
   using I = typename S::I;
   constexpr int unrolled = 4;
   I hi[unrolled], lo[unrolled];
-  unroll<unrolled>([&]<int u>() NARROW_LAMBDA { hi[u] = lo[u] = S::broadcast(int32_t{0}); });
+  unroll<unrolled>([&](int u) NARROW_LAMBDA { hi[u] = lo[u] = S::broadcast(int32_t{0}); });
   auto take = [&](int u, typename S::F value) NARROW_LAMBDA {
     const I bits = S::bits(finite ? value : nonfinite_to_zero<S>(value));
     if constexpr (dynamic == Dynamic::symmetric) {
@@ -60,10 +60,10 @@ NARROW_INLINE RowRange range_of(const Source* x, ptrdiff_t k) {
   };
   ptrdiff_t j = 0;
   for (; k - j >= unrolled * S::width; j += unrolled * S::width)
-    unroll<unrolled>([&]<int u>() NARROW_LAMBDA { take(u, S::load(x + j + u * S::width)); });
+    unroll<unrolled>([&](int u) NARROW_LAMBDA { take(u, S::load(x + j + u * S::width)); });
   for (; k - j >= S::width; j += S::width) take(0, S::load(x + j));
   if (j < k) take(0, S::load(x + j, static_cast<int>(k - j)));
-  unroll<unrolled - 1>([&]<int u>() NARROW_LAMBDA {
+  unroll<unrolled - 1>([&](int u) NARROW_LAMBDA {
     hi[0] = S::max_signed(hi[0], hi[u + 1]);
     lo[0] = S::max_unsigned(lo[0], lo[u + 1]);
   });
@@ -107,7 +107,7 @@ NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, ptrdiff_t ahead, f
   ptrdiff_t j = 0;
   for (; count - j >= 4 * S::width; j += 4 * S::width) {
     constexpr int lines = (4 * S::width * static_cast<int>(sizeof(Source)) + 63) / 64;
-    unroll<lines>([&]<int i>()
+    unroll<lines>([&](int i)
                       NARROW_LAMBDA { __builtin_prefetch(x + ahead + j + i * (64 / static_cast<int>(sizeof(Source)))); });
     narrow.store(out + j, quantized(S::load(x + j)), quantized(S::load(x + j + S::width)),
                  quantized(S::load(x + j + 2 * S::width)), quantized(S::load(x + j + 3 * S::width)));

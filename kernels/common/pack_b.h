@@ -70,13 +70,13 @@ NARROW_INLINE void interleave(Bytes<width> (&row)[rows]) {
   auto round = [&](auto spread) NARROW_LAMBDA {
     if constexpr (spread < rows) {
       Bytes<width> next[rows];
-      unroll<rows / 2>([&]<int p>() NARROW_LAMBDA {
-        constexpr int block = p / spread, within = p % spread;
+      unroll<rows / 2>([&](int p) NARROW_LAMBDA {
+        const int block = p / spread, within = p % spread;
         const Bytes<width> a = row[block * 2 * spread + within], b = row[block * 2 * spread + spread + within];
         next[block * 2 * spread + 2 * within] = zip<width, lane, spread * unit, 0>(a, b);
         next[block * 2 * spread + 2 * within + 1] = zip<width, lane, spread * unit, 1>(a, b);
       });
-      unroll<rows>([&]<int i>() NARROW_LAMBDA { row[i] = next[i]; });
+      unroll<rows>([&](int i) NARROW_LAMBDA { row[i] = next[i]; });
     }
   };
   round(std::integral_constant<int, 1>{});
@@ -102,16 +102,16 @@ template <int nr, int kr, int width, int steps, bool around_caches>
 NARROW_INLINE void pack_step(const int8_t* src, ptrdiff_t stride, int8_t* dst, ptrdiff_t panel_stride) {
   constexpr int step_bytes = nr * kr, piece = step_bytes < width ? step_bytes : width;
   Bytes<width> row[steps][kr];
-  unroll<steps>([&]<int s>() NARROW_LAMBDA {
-    unroll<kr>([&]<int i>() NARROW_LAMBDA {
+  unroll<steps>([&](int s) NARROW_LAMBDA {
+    unroll<kr>([&](int i) NARROW_LAMBDA {
       memcpy(&row[s][i], src + (s * kr + i) * stride, width);
       __builtin_prefetch(src + ((2 * steps + s) * kr + i) * stride);
     });
     interleave<16, 1, width>(row[s]);
     if constexpr (width > 16) interleave<width, 16, width>(row[s]);
   });
-  unroll<kr * width / piece, steps>([&]<int i, int s>() NARROW_LAMBDA {
-    constexpr int at = i * piece;
+  unroll<kr * width / piece, steps>([&](int i, int s) NARROW_LAMBDA {
+    const int at = i * piece;
     store_packed<around_caches, piece>(dst + at / step_bytes * panel_stride + s * step_bytes + at % step_bytes,
                                        reinterpret_cast<const int8_t*>(&row[s][at / width]) + at % width);
   });
@@ -158,16 +158,16 @@ void pack_steps(const PackBArgs& args, ptrdiff_t steps, int panels) {
     if constexpr ((line & (line - 1)) == 0 && line % kr == 0 && nr % (line / kr) == 0) {
       constexpr int together = line / kr;  // columns, and steps
       for (; s + together <= steps; s += together)
-        unroll<nr / together>([&]<int c>() NARROW_LAMBDA {
+        unroll<nr / together>([&](int c) NARROW_LAMBDA {
           const int8_t* from = src + (p * nr + c * together) * args.stride + s * kr;
           int8_t* to = dst + p * args.dst_stride + s * step_bytes + c * line;
           Bytes<line> row[together];
-          unroll<together>([&]<int i>() NARROW_LAMBDA {
+          unroll<together>([&](int i) NARROW_LAMBDA {
             memcpy(&row[i], from + i * args.stride, line);
             __builtin_prefetch(from + (i + nr) * args.stride);
           });
           interleave<line, kr, line>(row);
-          unroll<together>([&]<int i>() NARROW_LAMBDA {
+          unroll<together>([&](int i) NARROW_LAMBDA {
             store_packed<whole_lines, line>(to + i * step_bytes, reinterpret_cast<const int8_t*>(&row[i]));
           });
         });

@@ -49,7 +49,7 @@ void compare_rows(const PackAArgs& args) {
     ptrdiff_t k = 0, at = 0;
     for (; args.k - k >= 32; k += 32, at += 4) {
       uint32_t word = 0;
-      unroll<32 / S::width>([&]<int v>() NARROW_LAMBDA {
+      unroll<32 / S::width>([&](int v) NARROW_LAMBDA {
         const ptrdiff_t j = k + v * S::width;
         word |= S::mask_not_less(as_float<S>(S::load(x + j)), each ? S::load(threshold + j) : common) << v * S::width;
       });

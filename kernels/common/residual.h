@@ -64,7 +64,7 @@ NARROW_INLINE void add_residual(const EpilogueArgs& args, int i, int j, int coun
   const EpilogueSpec& spec = *args.spec;
   const char* from = static_cast<const char*>(args.residual) + i * args.residual_stride;
   if (vectors == 4 && spec.residual == type_of<T>) {
-    unroll<vectors>([&]<int v>() NARROW_LAMBDA {
+    unroll<vectors>([&](int v) NARROW_LAMBDA {
       y[v] = y[v] + residual_to_float<S>(spec, S::load(reinterpret_cast<const T*>(from) + j + v * S::width));
     });
     return;
@@ -72,7 +72,7 @@ NARROW_INLINE void add_residual(const EpilogueArgs& args, int i, int j, int coun
   const int size = is_8bit(spec.residual) ? 1 : spec.residual == Type::f32 ? 4 : 2;
   float residual[vectors * S::width];
   load_residual<S>(spec, from + j * size, vectors == 1 ? count : vectors * S::width, residual);
-  unroll<vectors>([&]<int v>() NARROW_LAMBDA { y[v] = y[v] + S::load(residual + v * S::width); });
+  unroll<vectors>([&](int v) NARROW_LAMBDA { y[v] = y[v] + S::load(residual + v * S::width); });
 }
 
 }  // namespace

@@ -44,7 +44,7 @@
 //                             are more
 //   at_least(acc, limit)      only of tiles that write bits (Kernel::to_bits): a mask of the columns whose accumulator is
 //                             no less than the limit in memory
-//   output<row>(acc[vectors], v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
+//   output(acc[vectors], row, v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
 //                             vector v of a row of the group
 #pragma once
 
@@ -103,8 +103,35 @@ concept Begins = requires(const char* p, const int32_t* row) {
   Isa::begin(p, row);
 };
 
+/// Likewise. What covers so many steps.
+template <class Isa, int steps>
+NARROW_INLINE typename Isa::A load_row(const char* p) {
+  if constexpr (steps < Isa::a_steps)
+    return Isa::load_step(p);
+  else
+    return Isa::load_a(p);
+}
+
 template <class Isa>
 concept LoadsStep = requires(const char* p) { Isa::load_step(p); };
+
+/// The columns of a vector, all or the first `cols`, of which there may be none.
+template <class Isa, class V>
+NARROW_INLINE void store_columns(int32_t* to, V x, bool all, int cols) {
+  if (all || cols >= Isa::lanes)
+    Isa::store(to, x);
+  else if (cols > 0)
+    Isa::store_partial(to, x, cols);
+}
+
+/// The vector v of the row `row` of a group, of the accumulators of a panel.
+template <class Isa>
+NARROW_INLINE typename Isa::Acc sums_of(const typename Isa::Acc (&acc)[Isa::vectors], int row, int v) {
+  if constexpr (Isa::geometry.row_group == 1 && Isa::geometry.nr == Isa::vectors * Isa::lanes)
+    return acc[v];
+  else
+    return Isa::output(acc, row, v);
+}
 
 template <class Isa, int rows, int panels, bool indirect = false, bool reals = false>
 void tile(const TileArgs& args) {
@@ -129,11 +156,11 @@ void tile(const TileArgs& args) {
   typename Isa::Acc acc[phases][groups][panels][vectors];
   if constexpr (Begins<Isa>) {
     static_assert(phases == 1 && row_group == 1);
-    unroll<rows, panels>([&]<int r, int p>()
+    unroll<rows, panels>([&](int r, int p)
                              NARROW_LAMBDA { acc[0][r][p][0] = Isa::begin(b + p * args.b_stride, args.row_begin + r); });
     b += Isa::begin_bytes;
   } else if (!sets) {
-    unroll<panels, vectors, phases * groups>([&]<int p, int v, int i>()
+    unroll<panels, vectors, phases * groups>([&](int p, int v, int i)
                                                  NARROW_LAMBDA { acc[i % phases][i / phases][p][v] = Isa::zero(); });
   }
 
@@ -143,39 +170,25 @@ void tile(const TileArgs& args) {
   // Where row r is read: in a matrix, or at a common offset from a pointer of its own.
   const char* pixel[groups] = {};
   ptrdiff_t at = 0;
-  if constexpr (indirect) unroll<groups>([&]<int r>() NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
+  if constexpr (indirect) unroll<groups>([&](int r) NARROW_LAMBDA { pixel[r] = static_cast<const WindowRow*>(args.a)[r].a; });
 
   auto advance = [&](auto turn) NARROW_LAMBDA {
     constexpr int held_steps = turn.steps < Isa::a_steps ? 1 : Isa::a_steps;
-    unroll<turn.steps / held_steps>([&]<int g>() NARROW_LAMBDA {
-      typename Isa::A held[groups];  // only where one load of A covers several steps
-      if constexpr (Isa::a_steps > 1)
-        unroll<groups>([&]<int r>() NARROW_LAMBDA {
-          const char* const p = (indirect ? pixel[r] + at : a + r * a_stride) + g * held_steps * Isa::a_bytes;
-          if constexpr (held_steps < Isa::a_steps)
-            held[r] = Isa::load_step(p);
-          else
-            held[r] = Isa::load_a(p);
-        });
-      unroll<held_steps>([&]<int s>() NARROW_LAMBDA {
-        constexpr int step = g * held_steps + s;
-        typename Isa::B bv[panels][vectors];
-        unroll<panels, vectors>([&]<int p, int v>() NARROW_LAMBDA {
-          bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
-        });
-        if constexpr (turn.prefetch) {
-          unroll<panels>([&]<int p>() NARROW_LAMBDA { __builtin_prefetch(next + p * b_stride, 0, ahead ? 3 : 2); });
-          next += next_step;
-        }
-        unroll<groups>([&]<int r>() NARROW_LAMBDA {
-          typename Isa::A av;
-          if constexpr (Isa::a_steps > 1)
-            av = held[r];
-          else
-            av = Isa::load_a((indirect ? pixel[r] + at : a + r * a_stride) + step * Isa::a_bytes);
-          unroll<panels, vectors>(
-              [&]<int p, int v>() NARROW_LAMBDA { multiply<Isa, s, turn.first>(acc[step % phases][r][p][v], av, bv[p][v]); });
-        });
+    typename Isa::A av[groups];
+    unroll<turn.steps>([&](auto step) NARROW_LAMBDA {
+      constexpr int within = step % held_steps;
+      typename Isa::B bv[panels][vectors];
+      unroll<panels, vectors>([&](int p, int v) NARROW_LAMBDA {
+        bv[p][v] = Isa::load_b(b + p * b_stride + step * Isa::step_bytes + v * (Isa::step_bytes / vectors));
+      });
+      if constexpr (turn.prefetch) {
+        unroll<panels>([&](int p) NARROW_LAMBDA { __builtin_prefetch(next + p * b_stride, 0, ahead ? 3 : 2); });
+        next += next_step;
+      }
+      unroll<groups, panels, vectors>([&](int r, int p, int v) NARROW_LAMBDA {
+        if (within == 0 && p == 0 && v == 0)
+          av[r] = load_row<Isa, held_steps>((indirect ? pixel[r] + at : a + r * a_stride) + step * Isa::a_bytes);
+        multiply<Isa, within, turn.first>(acc[step % phases][r][p][v], av[r], bv[p][v]);
       });
     });
     if constexpr (indirect)
@@ -215,7 +228,7 @@ void tile(const TileArgs& args) {
   }
 
   if constexpr (phases > 1)
-    unroll<groups * panels, vectors, phases - 1>([&]<int i, int v, int h>() NARROW_LAMBDA {
+    unroll<groups * panels, vectors, phases - 1>([&](int i, int v, int h) NARROW_LAMBDA {
       auto& sum = acc[0][i / panels][i % panels][v];
       sum = Isa::add(sum, acc[h + 1][i / panels][i % panels][v]);
     });
@@ -227,16 +240,16 @@ void tile(const TileArgs& args) {
   const int cols = args.cols;
   const bool whole = cols == panels * nr;
   const int32_t* of_row[rows];  // as above
-  unroll<rows>([&]<int r>() NARROW_LAMBDA {
+  unroll<rows>([&](int r) NARROW_LAMBDA {
     of_row[r] = indirect ? static_cast<const WindowRow*>(args.a)[r].init + args.first_column : init + r * init_stride;
   });
   if constexpr (requires { Isa::at_least(acc[0][0][0][0], init); }) {
     static_assert(vectors == 1 && row_group == 1 && nr % 8 == 0);
     const uint64_t turned = args.turned;
     char* bits = reinterpret_cast<char*>(c);
-    unroll<rows>([&]<int r>() NARROW_LAMBDA {
+    unroll<rows>([&](int r) NARROW_LAMBDA {
       uint64_t word = turned;
-      unroll<panels>([&]<int p>() NARROW_LAMBDA {
+      unroll<panels>([&](int p) NARROW_LAMBDA {
         word ^= static_cast<uint64_t>(Isa::at_least(acc[0][r][p][0], (indirect ? of_row[r] : init) + p * nr)) << p * nr;
       });
       memcpy(bits + r * c_stride, &word, panels * nr / 8);
@@ -248,10 +261,10 @@ void tile(const TileArgs& args) {
     if constexpr (StoresBytes<Isa>) {
       if (by.bytes) {
         char* const bytes = reinterpret_cast<char*>(c);
-        unroll<panels>([&]<int p>() NARROW_LAMBDA {
-          constexpr int first = p * nr;
+        unroll<panels>([&](int p) NARROW_LAMBDA {
+          const int first = p * nr;
           const typename Isa::ToReal to_real(by.scale + first, by.bias + first);
-          unroll<rows>([&]<int r>() NARROW_LAMBDA {
+          unroll<rows>([&](int r) NARROW_LAMBDA {
             to_real.store_bytes(bytes + r * c_stride + first,
                                 Isa::finish(acc[0][r][p][0], (indirect ? of_row[r] : init) + first), by,
                                 p < panels - 1 ? nr : cols - first);
@@ -260,45 +273,27 @@ void tile(const TileArgs& args) {
         return;
       }
     }
-    unroll<panels, nr / Isa::lanes>([&]<int p, int v>() NARROW_LAMBDA {
-      constexpr int first = p * nr + v * Isa::lanes;
+    unroll<panels, nr / Isa::lanes>([&](int p, int v) NARROW_LAMBDA {
+      const int first = p * nr + v * Isa::lanes;
       const typename Isa::ToReal to_real(by.scale + first, by.bias + first);
-      unroll<rows>([&]<int r>() NARROW_LAMBDA {
-        typename Isa::Acc sum;
-        if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
-          sum = acc[0][r][p][v];
-        else
-          sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
-        const auto x = to_real(Isa::finish(sum, (indirect ? of_row[r] : init) + first), by.row_scale[r * by.row_scale_step]);
-        if (p < panels - 1 || whole || cols >= first + Isa::lanes)
-          Isa::store(c + r * c_stride + first, x);
-        else if (cols > first)
-          Isa::store_partial(c + r * c_stride + first, x, cols - first);
+      unroll<rows>([&](int r) NARROW_LAMBDA {
+        const auto sum =
+            Isa::finish(sums_of<Isa>(acc[0][r / row_group][p], r % row_group, v), (indirect ? of_row[r] : init) + first);
+        store_columns<Isa>(c + r * c_stride + first, to_real(sum, by.row_scale[r * by.row_scale_step]), p < panels - 1 || whole,
+                           cols - first);
       });
     });
     return;
   }
   auto write = [&](auto add) NARROW_LAMBDA {
-    unroll<rows>([&]<int r>() NARROW_LAMBDA {
-      unroll<panels, nr / Isa::lanes>([&]<int p, int v>() NARROW_LAMBDA {
-        constexpr int first = p * nr + v * Isa::lanes;
-        typename Isa::Acc sum;
-        if constexpr (row_group == 1 && nr == vectors * Isa::lanes)
-          sum = acc[0][r][p][v];
-        else
-          sum = Isa::template output<r % row_group>(acc[0][r / row_group][p], v);
-        auto store = [&](auto x) NARROW_LAMBDA {
-          if (p < panels - 1 || whole || cols >= first + Isa::lanes)
-            Isa::store(c + first, x);
-          else if (cols > first)
-            Isa::store_partial(c + first, x, cols - first);
-        };
-        if constexpr (add)
-          store(Isa::finish(sum, of_row[r] + first));
-        else
-          store(sum);
-      });
-      c += c_stride;
+    unroll<rows, panels, nr / Isa::lanes>([&](int r, int p, int v) NARROW_LAMBDA {
+      const int first = p * nr + v * Isa::lanes;
+      if (r > 0 && first == 0) c += c_stride;
+      const auto sum = sums_of<Isa>(acc[0][r / row_group][p], r % row_group, v);
+      if constexpr (add)
+        store_columns<Isa>(c + first, Isa::finish(sum, of_row[r] + first), p < panels - 1 || whole, cols - first);
+      else
+        store_columns<Isa>(c + first, sum, p < panels - 1 || whole, cols - first);
     });
   };
   if (indirect || init)
@@ -344,7 +339,7 @@ struct Tiles {
   TileFn run[max_tile_panels][max_tile_rows] = {};
 
   constexpr Tiles() {
-    unroll<max_tile_panels, max_tile_rows>([&]<int p, int r>() {
+    unroll<max_tile_panels, max_tile_rows>([&](auto p, auto r) {
       if constexpr (occurs<Isa>(r + 1, Isa::geometry.max_rows[p]))
         run[p][r] = tile<typename ForRows<Isa, r + 1>::T, r + 1, p + 1, indirect, reals>;
     });

@@ -2,6 +2,7 @@
 // replacement runs; unroll pragmas come too late for that under g++ 12 (it spills the accumulators), fold expressions do not.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #define NARROW_INLINE inline __attribute__((always_inline))
@@ -11,27 +12,41 @@
 namespace narrow {
 namespace {
 
-/// f<0>() ... f<N - 1>()
-template <int N, class F>
-constexpr NARROW_INLINE void unroll(F&& f) {
-  [&]<int... I>(std::integer_sequence<int, I...>) NARROW_LAMBDA { (f.template operator()<I>(), ...); }
-  (std::make_integer_sequence<int, N>{});
-}
-
-/// Nested: f<0, 0>(), f<0, 1>() ... f<N - 1, M - 1>(). One lambda in all, where one in another would have a compiler copy the
-/// body once for each level: of what it takes to compile a tile, that is the most.
-template <int N, int M, class F>
-constexpr NARROW_INLINE void unroll(F&& f) {
-  [&]<int... I>(std::integer_sequence<int, I...>) NARROW_LAMBDA { (f.template operator()<I / M, I % M>(), ...); }
-  (std::make_integer_sequence<int, N * M>{});
-}
-template <int N, int M, int L, class F>
-constexpr NARROW_INLINE void unroll(F&& f) {
-  [&]<int... I>(std::integer_sequence<int, I...>) NARROW_LAMBDA {
-    (f.template operator()<I / (M * L), I / L % M, I % L>(), ...);
+template <class Indices, int... counts>
+struct Unroll;
+template <int... I, int N>
+struct Unroll<std::integer_sequence<int, I...>, N> {
+  template <class F>
+  constexpr NARROW_INLINE void operator()(F&& f) const {
+    (f(std::integral_constant<int, I>{}), ...);
   }
-  (std::make_integer_sequence<int, N * M * L>{});
-}
+};
+template <int... I, int N, int M>
+struct Unroll<std::integer_sequence<int, I...>, N, M> {
+  template <class F>
+  constexpr NARROW_INLINE void operator()(F&& f) const {
+    (f(std::integral_constant<int, I / M>{}, std::integral_constant<int, I % M>{}), ...);
+  }
+};
+template <int... I, int N, int M, int L>
+struct Unroll<std::integer_sequence<int, I...>, N, M, L> {
+  template <class F>
+  constexpr NARROW_INLINE void operator()(F&& f) const {
+    (f(std::integral_constant<int, I / (M * L)>{}, std::integral_constant<int, I / L % M>{},
+       std::integral_constant<int, I % L>{}),
+     ...);
+  }
+};
+
+/// unroll<N>(f): f(0) ... f(N - 1). Nested, unroll<N, M>(f): f(0, 0), f(0, 1) ... f(N - 1, M - 1).
+///
+/// An index that `f` takes as `int` is a constant as soon as f is inlined, and f is compiled once; one that it takes as `auto`
+/// is a type of its own, for where the language wants a constant, and f is compiled for each. What a tile takes to compile is
+/// mostly the copying of such bodies into one another, level by level: so the former where possible, and one loop over all
+/// indices instead of one in another. A lambda that calls another by its name is to be avoided for another reason: what both
+/// capture then becomes registers too late for g++, and the accumulators are spilled.
+template <int... counts>
+constexpr Unroll<std::make_integer_sequence<int, (counts * ...)>, counts...> unroll = {};
 
 }  // namespace
 }  // namespace narrow

@@ -16,8 +16,7 @@ struct Dot : Vector128 {
     acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
     acc = vpadalq_s16(acc, vmull_high_s8(a, b));
   }
-  template <int>
-  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int v) {
+  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int, int v) {
     return vpaddq_s32(vpaddq_s32(acc[4 * v], acc[4 * v + 1]), vpaddq_s32(acc[4 * v + 2], acc[4 * v + 3]));
   }
 };

@@ -36,10 +36,7 @@ struct Int4 : Vector128 {
   static NARROW_INLINE void dot(Acc& acc, const A& a, const B& b) {
     acc = vpadalq_s16(acc, vmlal_s8(vmull_s8(b.low, a.low), b.high, a.high));
   }
-  template <int>
-  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int v) {
-    return vpaddq_s32(acc[2 * v], acc[2 * v + 1]);
-  }
+  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int, int v) { return vpaddq_s32(acc[2 * v], acc[2 * v + 1]); }
 };
 
 constexpr Kernel rows[] = {gemm_kernel<Int4, Simd>("gemm_s8u4_4x8x8_neon", Tier::neon, neon_prepare, neon_epilogue)};

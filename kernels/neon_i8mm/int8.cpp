@@ -22,8 +22,7 @@ struct Int8 : Vector128 {
   static NARROW_INLINE void dot(Acc& acc, A a, B b) {
     acc = vmmlaq_s32(acc, a, b);
   }
-  template <int row>
-  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int v) {
+  static NARROW_INLINE Acc output(const Acc (&acc)[vectors], int row, int v) {
     const int64x2_t left = vreinterpretq_s64_s32(acc[2 * v]), right = vreinterpretq_s64_s32(acc[2 * v + 1]);
     return vreinterpretq_s32_s64(row == 0 ? vzip1q_s64(left, right) : vzip2q_s64(left, right));
   }
