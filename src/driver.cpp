@@ -137,7 +137,7 @@ constexpr std::int64_t worth_unpacking = 64 * 64;
 
 /// Bytes of the buffers in which so many threads unpack B for m rows.
 std::size_t unpacked_room(const Product& p, std::int64_t m, int threads) {
-  return m >= p.unpack_rows ? static_cast<std::size_t>(p.unpacked_bytes * threads) : 0;
+  return unpacks(p, m) ? static_cast<std::size_t>(p.unpacked_bytes * threads) : 0;
 }
 
 /// Bytes that the threads work in: slices of k, or B unpacked.
@@ -149,7 +149,7 @@ std::size_t work_bytes(const Product& p, const Blocking& b, std::int64_t m) {
 /// Whether A's stride asks for it is known only at the call.
 bool may_pack(const Product& p, std::int64_t m) { return p.must_pack || p.ragged || m > in_place_rows; }
 
-const Strips& strips_for(const Product& p, std::int64_t m) { return m >= p.unpack_rows ? p.unpacked : p.packed; }
+const Strips& strips_for(const Product& p, std::int64_t m) { return unpacks(p, m) ? p.unpacked : p.packed; }
 
 /// k: integer sums may be added up in any order.
 bool may_slice(const Product& p) { return p.groups.count == 0 && p.window.rows == 0 && !p.kernel->geometry.running; }
@@ -206,7 +206,7 @@ void complete(Product* p) noexcept {
 
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
   const Strips& strips = strips_for(p, m);
-  const Geometry& tiles = m >= p.unpack_rows ? p.kernel->unpacking.geometry : p.kernel->geometry;
+  const Geometry& tiles = unpacks(p, m) ? p.kernel->unpacking.geometry : p.kernel->geometry;
   return block(tiles, {m, p.panel_count, p.k_padded, strips.widest, strips.kc, strips.whole_rows, threads, may_slice(p)});
 }
 
@@ -306,7 +306,7 @@ void multiply(const Products& products, const Blocking& largest, const GemmArgs*
   if (how != Reading::in_place || b.slices > 1) {
     char* const at = align(scratch);
     std::size_t room = bytes - static_cast<std::size_t>(at - static_cast<char*>(scratch)) - Packed::slack(p);
-    if (b.slices == 1 && most >= p.unpack_rows) {
+    if (b.slices == 1 && unpacks(p, most)) {
       // There is a buffer for each thread that the largest item is worth; for more threads, there may be.
       const std::size_t rows = Packed::bytes_per_row(p) * static_cast<std::size_t>(std::min(most, largest.slab_rows));
       b.threads = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(b.threads),

@@ -61,6 +61,9 @@ struct Product {
   bool verbose;
 };
 
+/// Whether products of m rows take B unpacked.
+inline bool unpacks(const Product& p, std::int64_t m) { return m >= p.unpack_rows; }
+
 /// The tiles for one kind of output.
 inline TileTable tile_table(const Product& p, Output output, bool unpacked = false) {
   const TileSet& tiles = output == Output::bits    ? p.kernel->to_bits

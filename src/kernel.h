@@ -93,7 +93,7 @@ struct WindowRow {
 };
 
 /// What makes real values of sums: real[i][j] = fma(float(sum[i][j]) * row_scale[i], scale[j], bias[j]); and of these bytes:
-/// round(real) clamped to lo .. hi, plus zero_point.
+/// round(real) clamped to lo .. hi, plus zero_point, which is an s8; or that with its top bit turned, a u8.
 struct Reals {
   const float* scale;  ///< [panels * nr]
   const float* bias;   ///< [panels * nr]
@@ -101,7 +101,8 @@ struct Reals {
   ptrdiff_t row_scale_step;  ///< from row to row: 1, or 0 where one serves all
   bool bytes;                ///< real values are finite or infinite, row scales 1, and c and c_stride count bytes
   float lo, hi;              ///< whole numbers
-  int32_t zero_point;
+  int16_t zero_point;        ///< of C, less 128 where C is u8
+  uint8_t top_bit;           ///< 128 where C is u8, else 0
 };
 
 /// One tile of sums: c[i][j] = init[i][j] + sum over k of a[i][k] * b[k][j] (modulo 2^32), for the rows that the function is
@@ -340,62 +341,5 @@ struct Kernel {
   TileSet to_bits = {};
   void (*limits)(const int32_t* threshold, ptrdiff_t count, int32_t* init) = nullptr;
 };
-
-/// What a file of kernels exports: its rows, best first.
-struct KernelTable {
-  const Kernel* rows;
-  int count;
-};
-
-/// The arithmetic behind the sums needs no more than a kind of vector register, so the tiers that share one share it: compiled
-/// once in the lowest of them, instead of in every tier's object.
-#define NARROW_DECLARE_EPILOGUES(tier)                                                                   \
-  void tier##_prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns); \
-  EpilogueFn tier##_epilogue(const EpilogueSpec& spec)
-NARROW_DECLARE_EPILOGUES(generic);
-NARROW_DECLARE_EPILOGUES(avx2);
-NARROW_DECLARE_EPILOGUES(avx512);
-NARROW_DECLARE_EPILOGUES(neon);
-#undef NARROW_DECLARE_EPILOGUES
-
-KernelTable generic_kernels();
-KernelTable avx2_kernels();
-KernelTable avxvnni_kernels();
-KernelTable avx512_kernels();
-KernelTable avx512vnni_kernels();
-KernelTable neon_kernels();
-KernelTable neon_dotprod_kernels();
-KernelTable neon_i8mm_kernels();
-
-KernelTable generic_binary_kernels();
-KernelTable avx2_binary_kernels();
-KernelTable avx512_binary_kernels();
-KernelTable avx512vnni_binary_kernels();
-KernelTable neon_binary_kernels();
-KernelTable neon_dotprod_binary_kernels();
-// Kernels for weights of 4 bits.
-KernelTable generic_int4_kernels();
-KernelTable avx2_int4_kernels();
-KernelTable avxvnni_int4_kernels();
-KernelTable avx512_int4_kernels();
-KernelTable avx512vnni_int4_kernels();
-KernelTable neon_int4_kernels();
-KernelTable neon_dotprod_int4_kernels();
-// Kernels for weights of bits and A of bytes.
-KernelTable generic_bit_weights_kernels();
-KernelTable avx2_bit_weights_kernels();
-KernelTable avxvnni_bit_weights_kernels();
-KernelTable avx512_bit_weights_kernels();
-KernelTable avx512vnni_bit_weights_kernels();
-KernelTable neon_bit_weights_kernels();
-KernelTable neon_dotprod_bit_weights_kernels();
-// Kernels for weights with groups of k.
-KernelTable generic_group_kernels();
-KernelTable avx2_group_kernels();
-KernelTable avxvnni_group_kernels();
-KernelTable avx512_group_kernels();
-KernelTable avx512vnni_group_kernels();
-KernelTable neon_group_kernels();
-KernelTable neon_dotprod_group_kernels();
 
 }  // namespace narrow

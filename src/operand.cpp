@@ -52,7 +52,7 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
                     .threshold_stride = p.threshold_stride,
                     .dst = packed.a + to / g.row_group * p.packed_row_bytes * g.row_group,
                     .row_sum = p.row_sums ? packed.row_sum + to : nullptr,
-                    .row_begin = item.m >= p.unpack_rows ? packed.row_begin + to : nullptr,
+                    .row_begin = unpacks(p, item.m) ? packed.row_begin + to : nullptr,
                     .scale = quantized ? packed.scale + to : nullptr,
                     .zero_point = quantized ? packed.zero_point + to : nullptr,
                     .groups = &p.groups,

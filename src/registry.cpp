@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "src/cpu.h"
+#include "src/kernel_tables.h"
 
 namespace narrow {
 namespace {

@@ -52,15 +52,16 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
 /// What tiles need to write C themselves.
 Reals reals_of(const EpilogueSpec& spec, const Rows& a, const Columns& columns) {
   static constexpr float one = 1;
-  const std::int32_t zero = spec.c_zero_point;
+  const int top_bit = spec.c == Type::u8 ? 128 : 0;
   return {.scale = columns.scale,
           .bias = columns.bias,
           .row_scale = spec.row_scale ? a.scale : &one,
           .row_scale_step = spec.row_scale,
           .bytes = is_8bit(spec.c),
-          .lo = static_cast<float>(spec.c_lo - zero),
-          .hi = static_cast<float>(spec.c_hi - zero),
-          .zero_point = zero};
+          .lo = static_cast<float>(spec.c_lo - spec.c_zero_point),
+          .hi = static_cast<float>(spec.c_hi - spec.c_zero_point),
+          .zero_point = static_cast<std::int16_t>(spec.c_zero_point - top_bit),
+          .top_bit = static_cast<std::uint8_t>(top_bit)};
 }
 
 /// One pass of tiles over a strip, each tile below the one before.
@@ -250,7 +251,7 @@ ColumnSource columns_from(const ColumnSource& all, std::int64_t j) noexcept {
 void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Unit& unit, int strip_panels, std::int64_t kc) {
   const Kernel& kernel = *p.kernel;
   const Geometry& g = kernel.geometry;
-  char* const buffer = unit.rows >= p.unpack_rows ? unit.unpacked : nullptr;
+  char* const buffer = unpacks(p, unit.rows) ? unit.unpacked : nullptr;
   const int* const max_rows = (buffer ? kernel.unpacking.geometry : g).max_rows;
   const Parts strips = split(unit.panels, strip_panels);
   const Output output = unit.partial ? Output::sums : unit.k_count <= kc ? p.output : Output::buffer;

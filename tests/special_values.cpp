@@ -73,6 +73,34 @@ TEST_P(SpecialValues, ScalesAndBiases) {
         }
 }
 
+/// Bytes of reals far beyond their range and within it, for zero points and bounds at the ends of what there is, in rows that
+/// fill a strip and that do not. (5 rows take tiles of four panels where a tier has them.)
+TEST_P(SpecialValues, BytesAtTheEndsOfTheirRange) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const std::vector<float> scales = {1, 1e38f, 0.3f, -1e38f, 1e-3f, -0.7f, 0};
+  const std::vector<float> biases = {0, 0.5f, inf, -1.5f, -inf, 254.5f, -255.5f, 3e9f, -3e9f};
+  struct Bounds {
+    Activation activation;
+    float lo, hi;
+  };
+  const Bounds bounds[] = {{Activation::none, 0, 0},         {Activation::relu, 0, 0},       {Activation::clamp, -3.5f, 9},
+                           {Activation::clamp, -1000, -200}, {Activation::clamp, 200, 1000}, {Activation::clamp, -inf, inf}};
+  for (Type c : {Type::s8, Type::u8})
+    for (int zero_point : {0, 1, 127, 128, 255})
+      for (const Bounds& b : bounds)
+        for (std::int64_t n : {3, 37, 64, 125}) {
+          Problem problem({.m = 5, .n = n, .k = 4, .a = Type::u8, .c = c, .activation = b.activation});
+          std::vector<float> scale, bias;
+          for (std::int64_t j = 0; j < n; ++j) scale.push_back(scales[j % 7]), bias.push_back(biases[j % 9]);
+          problem.set_scales(scale.data());
+          GemmDesc& d = problem.desc();
+          d.bias_f32 = bias.data();
+          d.c_zero_point = c == Type::u8 ? zero_point : zero_point - 128;
+          d.lo = b.lo, d.hi = b.hi;
+          ASSERT_TRUE(problem.check(Cap(GetParam()))) << d.c_zero_point << ' ' << b.lo << ' ' << b.hi << ' ' << n;
+        }
+}
+
 /// Every bf16 and f16 value goes in as a residual and comes out again; f32 sums around every tie are rounded to even.
 TEST_P(SpecialValues, SixteenBitFormats) {
   for (Type type : {Type::bf16, Type::f16}) {

@@ -10,7 +10,7 @@ namespace narrow {
 namespace {
 
 struct BitWeights : Dot<Vector256> {
-  using Unpacked = Crossed<Vector256, 8, 2, 4, 24>;
+  using Unpacked = Crossed<Vector256>;
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}, .b_bits = 1};
   static constexpr int step_bytes = 2;

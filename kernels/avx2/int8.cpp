@@ -15,7 +15,7 @@ namespace {
 
 struct Int8 : Dot<Vector256> {
   using Few = FewRows<Int8, 1, 0>;
-  using Unpacked = Crossed<Vector256, 8, 2, 4, 24>;
+  using Unpacked = Crossed<Vector256>;
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 8, .kr = 2, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {12, 6, 3, 2}};
   static constexpr int step_bytes = 16;

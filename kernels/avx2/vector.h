@@ -20,6 +20,7 @@ struct Vector256 {
   typedef int32_t Word __attribute__((may_alias, aligned(1)));
   static constexpr int lanes = 8, vectors = 1;
   static constexpr bool prefetches = true;
+  static constexpr int crossed_rows[] = {8, 4}, crossed_from_rows = 24;  // see kernels/common/crossed.h
   static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
 
   static NARROW_INLINE A load_a(const char* p) {

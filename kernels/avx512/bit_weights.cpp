@@ -9,7 +9,7 @@ namespace narrow {
 namespace {
 
 struct BitWeights : Dot<Vector512> {
-  using Unpacked = Crossed<Vector512, 12, 2, 12, 17>;
+  using Unpacked = Crossed<Vector512>;
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}, .b_bits = 1};
   static constexpr int step_bytes = 4;

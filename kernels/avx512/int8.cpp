@@ -4,6 +4,7 @@
 // (see kernels/common/crossed.h).
 #include "kernels/avx2/dot.h"
 #include "kernels/avx512/simd.h"
+#include "kernels/avx512/to_bytes.h"
 #include "kernels/avx512/vector.h"
 #include "kernels/common/crossed.h"
 #include "kernels/common/gemm_kernel.h"
@@ -12,11 +13,12 @@ namespace narrow {
 namespace {
 
 struct Vector : Vector512 {
-  using ToReal = ToRealOrBytes;
+  template <int panels>
+  using ToBytes = RowToBytes<panels>;
 };
 
 struct Int8 : Dot<Vector> {
-  using Unpacked = Crossed<Vector, 12, 2, 12, 17>;
+  using Unpacked = Crossed<Vector>;
   static constexpr Geometry geometry = {
       .a = Type::s16, .nr = 16, .kr = 2, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 12, 8, 6}};
   static constexpr int step_bytes = 32;

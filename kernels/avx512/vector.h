@@ -19,6 +19,7 @@ struct Vector512 {
   using B = __m512i;
   static constexpr int lanes = 16, vectors = 1;
   static constexpr bool prefetches = true;
+  static constexpr int crossed_rows[] = {12, 12}, crossed_from_rows = 17;  // see kernels/common/crossed.h
   typedef __m512i Line __attribute__((may_alias, aligned(1)));
   typedef int32_t Word __attribute__((may_alias, aligned(1)));
   static constexpr int a_bytes = 4, a_steps = 1;  // every row gives four bytes a step: 4 x u8 or 2 x s16
@@ -64,19 +65,6 @@ struct Vector512 {
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm512_add_epi32(a, b); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, _mm512_loadu_si512(init)); }
   using ToReal = Scaling<Simd>;
-  /// For int8, whose outputs are bytes often enough to be worth the code.
-  struct ToRealOrBytes : ToReal {
-    using ToReal::ToReal;
-    NARROW_INLINE void store_bytes(char* p, Acc sum, const Reals& by, int count) const {
-      const __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, bias);
-      const __m512 clamped = _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(by.lo)), _mm512_set1_ps(by.hi));
-      const __m512i q = add(_mm512_cvtps_epi32(clamped), _mm512_set1_epi32(by.zero_point));
-      if (count >= lanes)
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(q));
-      else if (count > 0)
-        _mm_mask_storeu_epi8(p, static_cast<__mmask16>((1u << count) - 1), _mm512_cvtepi32_epi8(q));
-    }
-  };
   static NARROW_INLINE void store(int32_t* p, Acc v) { _mm512_storeu_si512(p, v); }
   static NARROW_INLINE void store_partial(int32_t* p, Acc v, int count) {
     _mm512_mask_storeu_epi32(p, static_cast<__mmask16>((1u << count) - 1), v);

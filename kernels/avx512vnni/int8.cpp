@@ -3,6 +3,7 @@
 // Registers of the 6x64 tile: zmm0-23 sums, 4 for the panels' k-step, 1 or 2 for broadcasts of A. A k-step of 24 dots takes 12
 // cycles on two ports and 10 loads of the 24 that two load ports could do.
 #include "kernels/avx512/simd.h"
+#include "kernels/avx512/to_bytes.h"
 #include "kernels/avx512/vector.h"
 #include "kernels/common/few_rows.h"
 #include "kernels/common/gemm_kernel.h"
@@ -15,7 +16,8 @@ struct Int8 : Vector512 {
   static constexpr Geometry geometry = {
       .a = Type::u8, .nr = 16, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = 4, .max_rows = {16, 11, 8, 6}};
   static constexpr int step_bytes = 64, in_flight = 10;
-  using ToReal = ToRealOrBytes;
+  template <int panels>
+  using ToBytes = RowToBytes<panels>;
 
   static NARROW_INLINE B load_b(const char* p) { return _mm512_loadu_si512(p); }
   static NARROW_INLINE A flip(A a) { return _mm512_xor_si512(a, _mm512_set1_epi8(-128)); }

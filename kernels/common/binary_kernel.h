@@ -6,6 +6,7 @@
 
 #include "kernels/common/pack_b.h"
 #include "kernels/common/pack_bits.h"
+#include "src/kernel_tables.h"
 
 namespace narrow {
 namespace {

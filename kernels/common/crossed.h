@@ -23,9 +23,9 @@
 namespace narrow {
 namespace {
 
-/// Of a Vector of 16-bit operands (see kernels/avx2/dot.h); `panels` and `rows` of the tile that fills the registers best, and
-/// the rows of tiles of one panel. `least` rows pay for unpacking.
-template <class Vector, int one_panel_rows, int panels, int rows, int least>
+/// Of a Vector of 16-bit operands (see kernels/avx2/dot.h), with the tallest tiles of one and of two panels that fill its
+/// registers best, crossed_rows, and the rows that pay for unpacking, crossed_from_rows.
+template <class Vector>
 struct Crossed : Vector {
   using V = typename Vector::Acc;
   using typename Vector::Acc;
@@ -33,13 +33,14 @@ struct Crossed : Vector {
     V even, odd;
   };
   using B = A;
-  static constexpr int from_rows = least;
-  static constexpr Geometry geometry = [] {
-    Geometry g = {
-        .a = Type::s16, .nr = Vector::lanes, .kr = 4, .k_unit = 4, .row_group = 1, .max_panels = panels, .max_rows = {}};
-    for (int p = 1; p <= panels; ++p) g.max_rows[p - 1] = p == 1 ? one_panel_rows : rows;
-    return g;
-  }();
+  static constexpr int from_rows = Vector::crossed_from_rows;
+  static constexpr Geometry geometry = {.a = Type::s16,
+                                        .nr = Vector::lanes,
+                                        .kr = 4,
+                                        .k_unit = 4,
+                                        .row_group = 1,
+                                        .max_panels = 2,
+                                        .max_rows = {Vector::crossed_rows[0], Vector::crossed_rows[1]}};
   static constexpr int register_bytes = sizeof(V), step_bytes = 2 * register_bytes, a_bytes = 8, a_steps = 1;
   static constexpr int in_flight = 1, turn_steps = 4;
   static constexpr bool prefetches = false;

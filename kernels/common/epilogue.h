@@ -16,7 +16,7 @@
 #include "kernels/common/float16.h"
 #include "kernels/common/residual.h"
 #include "kernels/common/unroll.h"
-#include "src/kernel.h"
+#include "src/kernel_tables.h"
 
 namespace narrow {
 namespace {

@@ -1,5 +1,5 @@
 // Makes the row of one GEMM kernel from its instruction set (see tile.h), its tier's vectors (see simd.h), and the arithmetic
-// of the tiers with such vectors (see NARROW_DECLARE_EPILOGUES in src/kernel.h).
+// of the tiers with such vectors (see NARROW_DECLARE_EPILOGUES in src/kernel_tables.h).
 #pragma once
 
 #include "kernels/common/crossed.h"
@@ -7,6 +7,7 @@
 #include "kernels/common/pack_b.h"
 #include "kernels/common/pack_bit_weights.h"
 #include "kernels/common/tile.h"
+#include "src/kernel_tables.h"
 
 namespace narrow {
 namespace {

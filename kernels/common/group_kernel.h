@@ -3,6 +3,7 @@
 
 #include "kernels/common/group_tile.h"
 #include "kernels/common/pack_group_a.h"
+#include "src/kernel_tables.h"
 
 namespace narrow {
 namespace {

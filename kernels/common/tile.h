@@ -39,9 +39,9 @@
 //   lanes                     columns of one stored vector
 //   finish(acc, init)         sums, as store takes them, from the accumulator and the initial sums in memory
 //   ToReal                    for tiles that write reals (Kernel::to_reals): made of the columns' scale and bias in memory,
-//                             it takes such sums and their row's scale to the bits of the floats to store. It may have
-//                             store_bytes(p, sums, reals, count), see Reals, for the first `count` columns, or all if there
-//                             are more
+//                             it takes such sums and their row's scale to the bits of the floats to store
+//   ToBytes<panels>           may be there, beside it: made of Reals and the number of columns to store, it takes one row's
+//                             sums in so many panels to bytes in memory
 //   at_least(acc, limit)      only of tiles that write bits (Kernel::to_bits): a mask of the columns whose accumulator is
 //                             no less than the limit in memory
 //   output(acc[vectors], row, v)   only where the accumulators of a panel are not yet one row's vectors of `lanes` columns: the
@@ -92,7 +92,9 @@ NARROW_INLINE void multiply(typename Isa::Acc& acc, typename Isa::A a, typename 
 
 /// Only where an accumulator is one row's columns of a whole panel.
 template <class Isa>
-concept StoresBytes = requires { &Isa::ToReal::store_bytes; };
+concept StoresBytes = requires {
+  typename Isa::template ToBytes<1>;
+};
 
 template <class Isa>
 concept SetsSums = requires(typename Isa::Acc x, typename Isa::A a, typename Isa::B b) { Isa::first(x, a, b); };
@@ -261,14 +263,12 @@ void tile(const TileArgs& args) {
     if constexpr (StoresBytes<Isa>) {
       if (by.bytes) {
         char* const bytes = reinterpret_cast<char*>(c);
-        unroll<panels>([&](int p) NARROW_LAMBDA {
-          const int first = p * nr;
-          const typename Isa::ToReal to_real(by.scale + first, by.bias + first);
-          unroll<rows>([&](int r) NARROW_LAMBDA {
-            to_real.store_bytes(bytes + r * c_stride + first,
-                                Isa::finish(acc[0][r][p][0], (indirect ? of_row[r] : init) + first), by,
-                                p < panels - 1 ? nr : cols - first);
-          });
+        const typename Isa::template ToBytes<panels> to_bytes(by, cols);
+        unroll<rows>([&](int r) NARROW_LAMBDA {
+          typename Isa::Acc sum[panels];
+          unroll<panels>([&](int p)
+                             NARROW_LAMBDA { sum[p] = Isa::finish(acc[0][r][p][0], (indirect ? of_row[r] : init) + p * nr); });
+          to_bytes(sum, bytes + r * c_stride);
         });
         return;
       }
