@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <new>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "src/bits.h"
 #include "src/cpu.h"
 #include "src/driver.h"
+#include "src/environment.h"
 #include "src/gemm.h"
 #include "src/registry.h"
 #include "src/report.h"
@@ -62,11 +62,6 @@ EpilogueSpec epilogue_spec(const GemmDesc& d, Type packed_a, std::int64_t k, boo
                     .c_hi = 0};
   if (is_8bit(d.c)) set_output_range(&spec);
   return spec;
-}
-
-bool verbose() {
-  const char* text = std::getenv("NARROW_VERBOSE");
-  return text && std::strcmp(text, "1") == 0;
 }
 
 /// Values of GemmArgs::a_scale that a row has.
@@ -160,7 +155,7 @@ Status GemmAccess::plan(const GemmDesc& d, const Weights& w, const Kernel& kerne
   // What lies behind the end of a row meets zeros of B, but where that is bits.
   p.must_pack =
       (d.a != g.a && !p.flips) || g.row_group > 1 || p.row_sums || grouped || g.running || (p.ragged && w.type() == Type::b1);
-  p.verbose = verbose();
+  p.verbose = environment().verbose;
   return {};
 }
 

@@ -1,9 +1,9 @@
 #include "src/registry.h"
 
-#include <cstdlib>
 #include <cstring>
 
 #include "src/cpu.h"
+#include "src/environment.h"
 #include "src/kernel_tables.h"
 
 namespace narrow {
@@ -91,10 +91,9 @@ Status resolve(Cap cap, Tier* out) noexcept {
     if (static_cast<unsigned>(cap.tier) < tier_count) return {};
     return {Code::invalid_argument, "cap: not a tier"};
   }
-  const char* text = std::getenv("NARROW_ISA");
-  if (text && *text) return tier_from_name(text, out);
-  *out = machine_tier();
-  return {};
+  const Environment& e = environment();
+  *out = e.caps ? e.cap : machine_tier();
+  return e.status;
 }
 
 Tier machine_tier() noexcept {

@@ -6,6 +6,7 @@
 #include "tests/packed.h"
 #include "tests/parallels.h"
 #include "tests/problem.h"
+#include "tests/scoped_variable.h"
 #include "tests/tiers.h"
 
 namespace narrow::test {
@@ -332,7 +333,7 @@ TEST(Arguments, VerboseIsAskedFor) {
   Weights weights;
   ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
   for (const char* value : {"0", "", "1"}) {
-    setenv("NARROW_VERBOSE", value, 1);
+    const ScopedVariable verbose("NARROW_VERBOSE", value);
     Gemm plan;
     ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
     ConvProblem images({1, 3, 3, 8, 5, 2, 2}, {Padding::minus_one, Type::s32});
@@ -369,7 +370,6 @@ TEST(Arguments, VerboseIsAskedFor) {
       EXPECT_EQ(text.find(kernel) != std::string::npos, printed) << text;
     }
   }
-  unsetenv("NARROW_VERBOSE");
 }
 
 }  // namespace

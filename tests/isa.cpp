@@ -1,35 +1,12 @@
 // Tiers: names, availability, the cap in its three forms, and what a plan tells about its choice.
-#include <cstdlib>
 #include <string>
 
 #include "tests/problem.h"
+#include "tests/scoped_variable.h"
 #include "tests/tiers.h"
 
 namespace narrow::test {
 namespace {
-
-/// Sets an environment variable for a scope.
-class Environment {
- public:
-  Environment(const char* variable, const char* value) : variable_(variable) {
-    if (const char* old = std::getenv(variable)) had_ = true, old_ = old;
-    if (value != nullptr)
-      setenv(variable, value, 1);
-    else
-      unsetenv(variable);
-  }
-  ~Environment() {
-    if (had_)
-      setenv(variable_, old_.c_str(), 1);
-    else
-      unsetenv(variable_);
-  }
-
- private:
-  const char* variable_;
-  bool had_ = false;
-  std::string old_;
-};
 
 TEST(Isa, NamesRoundTrip) {
   const char* names[tier_count] = {"generic", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neon_dotprod", "neon_i8mm"};
@@ -103,7 +80,7 @@ TEST(Isa, BestTierUnderACap) {
 TEST(Isa, TheEnvironmentCaps) {
   Tier tier;
   for (Tier cap : all_tiers()) {
-    const Environment isa("NARROW_ISA", name(cap));
+    const ScopedVariable isa("NARROW_ISA", name(cap));
     Tier expected;
     ASSERT_TRUE(best_tier(cap, &expected).ok());
     ASSERT_TRUE(best_tier(Cap{}, &tier).ok());
@@ -117,7 +94,7 @@ TEST(Isa, TheEnvironmentCaps) {
     EXPECT_EQ(tier, available_tiers().back());
   }
   for (const char* none : {static_cast<const char*>(nullptr), ""}) {
-    const Environment isa("NARROW_ISA", none);
+    const ScopedVariable isa("NARROW_ISA", none);
     ASSERT_TRUE(best_tier(Cap{}, &tier).ok());
     EXPECT_EQ(tier, available_tiers().back());
   }
@@ -127,7 +104,7 @@ TEST(Isa, AnUnknownEnvironmentIsAnErrorEverywhere) {
   Problem problem({.m = 2, .n = 9, .k = 5});
   Weights weights, other;
   ASSERT_TRUE(problem.pack(Cap(Tier::generic), &weights).ok());
-  const Environment isa("NARROW_ISA", "pentium");
+  const ScopedVariable isa("NARROW_ISA", "pentium");
   WeightsDesc desc = problem.weights_desc();
   desc.cap = Cap{};
   Tier tier;

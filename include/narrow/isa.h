@@ -29,8 +29,9 @@ NARROW_API Status tier_from_name(const char* text, Tier* out) noexcept;
 NARROW_API bool tier_available(Tier tier) noexcept;
 
 /// Which tiers a call may use. There is no global state: a cap travels in the descriptions that take one.
-/// The default, `Cap{}`, reads the environment variable NARROW_ISA at that call: unset or empty means no cap; an
-/// unknown name makes the call fail with invalid_argument and a reason that lists the valid names.
+/// The default, `Cap{}`, is what the environment variable NARROW_ISA says at the first call that needs it (the environment is
+/// read once): unset or empty means no cap; an unknown name makes calls fail with invalid_argument and a reason that lists the
+/// valid names.
 /// A cap admits generic, and every available tier of the same processor family whose value is not larger. Capping at a tier
 /// that the machine lacks is no error; capping at one of another family leaves generic.
 struct Cap {
