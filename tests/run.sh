@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check of the project, about half an hour on two cores. `run.sh quick` stops after the release build's tests.
+# Every check of the project, about 25 minutes on two cores. `run.sh quick` stops after the release build's tests.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 source cmake/packages.sh
