@@ -105,7 +105,7 @@ concept Begins = requires(const char* p, const int32_t* row) {
   Isa::begin(p, row);
 };
 
-/// Likewise. What covers so many steps.
+/// What of a row covers so many steps: 1 or a_steps. (A function of its own for the same reason as `multiply`.)
 template <class Isa, int steps>
 NARROW_INLINE typename Isa::A load_row(const char* p) {
   if constexpr (steps < Isa::a_steps)
@@ -176,7 +176,7 @@ void tile(const TileArgs& args) {
 
   auto advance = [&](auto turn) NARROW_LAMBDA {
     constexpr int held_steps = turn.steps < Isa::a_steps ? 1 : Isa::a_steps;
-    typename Isa::A av[groups];
+    typename Isa::A av[groups];  // for one step or several
     unroll<turn.steps>([&](auto step) NARROW_LAMBDA {
       constexpr int within = step % held_steps;
       typename Isa::B bv[panels][vectors];
