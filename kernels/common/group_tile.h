@@ -245,6 +245,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       });
     });
   }
+  // With `int`, g++ 12 spills more in the loop above: on AVX-VNNI a twentieth more instructions.
   unroll<rows, vectors>([&](auto r, auto v) NARROW_LAMBDA {
     float* const to = c + r * c_stride + v * S::width;
     const int count = cols - v * S::width;
