@@ -52,12 +52,27 @@
   EACH_6_PAIRS(NIBBLES_FIRST, r)                                                                                          \
   NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r) NIBBLES_STEP(r)         \
   EACH_6_PAIRS(NIBBLES_WIDEN, r) EACH_6_PAIRS(NIBBLES_TOTAL, r)
-// Bits: what differs in 16 columns times 32 bits is counted and added; or four bits of a byte of each column are looked up.
+// Bits: what differs in 16 columns times 32 bits is counted and added. Or four bits of a byte of each column are looked up, for
+// two rows at once (see kernels/common/lookup_tile.h): eight such lookups, of which up to three are added up, then added to the
+// counts of both rows and, shifted and masked, to those of the second.
 #define COUNT(r, a, b, i, t) \
   "vpxord %%" r a ", %%" r b ", %%" r #t "\n vpopcntd %%" r #t ", %%" r #t "\n vpaddd %%" r #t ", %%" r #i ", %%" r #i "\n"
-#define LOOKUP(r, a, b, i, t) "vpshufb %%" r a ", %%" r b ", %%" r #t "\n"
-#define ADD_BYTES(r, a, b, i, t) "vpaddb %%" r #t ", %%" r #i ", %%" r #i "\n"
-#define LOOKUP_ALL(r, a, b) EACH_7_PAIRS(LOOKUP, r, a, b) EACH_7_PAIRS(ADD_BYTES, r, a, b)
+#define LOOKUP_FIRST(r, f, t, x, y) "vpshufb %%" r "15, %%" r "14, %%" r #f "\n"
+#define LOOKUP(r, f, t, x, y) "vpshufb %%" r "15, %%" r "14, %%" r #t "\n"
+#define LOOKUP_ADD(r, f, t, x, y) "vpaddb %%" r #t ", %%" r #f ", %%" r #f "\n"
+#define LOOKUP_BOTH(r, f, t, x, y) "vpaddb %%" r #f ", %%" r #x ", %%" r #x "\n"
+#define LOOKUP_SHIFT(r, f, t, x, y) "vpsrlw $4, %%" r #f ", %%" r #f "\n"
+#define LOOKUP_SECOND(r, f, t, x, y) "vpaddb %%" r #f ", %%" r #y ", %%" r #y "\n"
+#define EACH_3_FOURS(X, r) X(r, 0, 3, 6, 9) X(r, 1, 4, 7, 10) X(r, 2, 5, 8, 11)
+#define LOOKUP_ONE(r) EACH_3_FOURS(LOOKUP, r) EACH_3_FOURS(LOOKUP_ADD, r)
+#define LOOKUP_TAKE(r, mask) \
+  EACH_3_FOURS(LOOKUP_BOTH, r) EACH_3_FOURS(LOOKUP_SHIFT, r) EACH_3_FOURS(mask, r) EACH_3_FOURS(LOOKUP_SECOND, r)
+#define LOOKUP_ALL(r, mask)                                                                                  \
+  EACH_3_FOURS(LOOKUP_FIRST, r)                                                                              \
+  LOOKUP_ONE(r) LOOKUP_ONE(r) LOOKUP_TAKE(r, mask) EACH_3_FOURS(LOOKUP_FIRST, r) LOOKUP_ONE(r) LOOKUP_ONE(r) \
+      LOOKUP_TAKE(r, mask) EACH_3_FOURS(LOOKUP_FIRST, r) LOOKUP_ONE(r) LOOKUP_TAKE(r, mask)
+#define LOOKUP_MASK_YMM(r, f, t, x, y) "vpand %%ymm13, %%ymm" #f ", %%ymm" #f "\n"
+#define LOOKUP_MASK_ZMM(r, f, t, x, y) "vpandd %%zmm13, %%zmm" #f ", %%zmm" #f "\n"
 #define EACH_7_PAIRS(X, r, a, b) \
   X(r, a, b, 0, 7) X(r, a, b, 1, 8) X(r, a, b, 2, 9) X(r, a, b, 3, 10) X(r, a, b, 4, 11) X(r, a, b, 5, 12) X(r, a, b, 6, 13)
 
@@ -71,8 +86,8 @@ LOOP(crossed_ymm, "avx2", ZERO_ALL_YMM, CROSS_ALL("ymm"), CLOBBER_16)
 LOOP(nibbles_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, NIBBLES_ALL("zmm"), CLOBBER_32)
 LOOP(nibbles_ymm, "avx2", ZERO_ALL_YMM, NIBBLES_ALL("ymm"), CLOBBER_16)
 LOOP(count_zmm, "avx512f", ZERO_ALL_ZMM, EACH_7_PAIRS(COUNT, "zmm", "30", "31"), CLOBBER_32)
-LOOP(lookup_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, LOOKUP_ALL("zmm", "30", "31"), CLOBBER_32)
-LOOP(lookup_ymm, "avx2", ZERO_ALL_YMM, LOOKUP_ALL("ymm", "14", "15"), CLOBBER_16)
+LOOP(lookup_zmm, "avx512f,avx512bw", ZERO_ALL_ZMM, LOOKUP_ALL("zmm", LOOKUP_MASK_ZMM), CLOBBER_32)
+LOOP(lookup_ymm, "avx2", ZERO_ALL_YMM, LOOKUP_ALL("ymm", LOOKUP_MASK_YMM), CLOBBER_16)
 LOOP(fma_zmm, "avx512f", ZERO_ALL_ZMM, EACH_24(FMA_ZMM), CLOBBER_32)
 LOOP(fma_ymm, "avx2,fma", ZERO_ALL_YMM, EACH_14(FMA_YMM), CLOBBER_16)
 
@@ -132,9 +147,11 @@ Loop binary_loop(narrow::Tier tier) {
     case narrow::Tier::avx512vnni:
       if (__builtin_cpu_supports("avx512vpopcntdq")) return {"vpxord+vpopcntd+vpaddd", 7 * 512, count_zmm};
       [[fallthrough]];
-    case narrow::Tier::avx512: return {"vpshufb+vpaddb zmm", 7 * 256, lookup_zmm};
+    case narrow::Tier::avx512:
+      return {"vpshufb+vpaddb zmm", 3 * 8 * 512, lookup_zmm};
     case narrow::Tier::avxvnni:
-    case narrow::Tier::avx2: return {"vpshufb+vpaddb ymm", 7 * 128, lookup_ymm};
+    case narrow::Tier::avx2:
+      return {"vpshufb+vpaddb ymm", 3 * 8 * 256, lookup_ymm};
     default: return {};
   }
 }

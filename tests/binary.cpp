@@ -107,6 +107,36 @@ TEST_P(Binary, ExtremeCounts) {
         }
 }
 
+/// The greatest counts that there are, beside the least, over more of k than the L2 cache of this machine may give a tile.
+TEST_P(Binary, LongCountsOfATile) {
+  for (const Kernel* kernel : rows_of(GetParam(), Type::b1, Sums::bits)) {
+    SCOPED_TRACE(kernel->name);
+    const Geometry& g = kernel->geometry;
+    if (g.running) continue;  // rows of its own making
+    const std::int64_t bytes = round_up(std::int64_t{20000}, g.k_unit);
+    for (int panels = 1; panels <= g.max_panels; ++panels) {
+      const int rows = g.max_rows[panels - 1], cols = panels * g.nr;
+      std::vector<char> a(static_cast<std::size_t>(rows * bytes)), b(static_cast<std::size_t>(cols * bytes));
+      for (int r = 0; r < rows; ++r) std::fill_n(a.begin() + r * bytes, bytes, r % 3 == 0 ? '\xff' : '\0');
+      std::vector<std::int32_t> init(static_cast<std::size_t>(cols), 7), c(static_cast<std::size_t>(rows * cols));
+      kernel->to_sums.plain[panels - 1][rows - 1]({.a = a.data(),
+                                                   .a_stride = bytes,
+                                                   .b = b.data(),
+                                                   .b_stride = g.nr * bytes,
+                                                   .next = b.data(),
+                                                   .next_step = 0,
+                                                   .steps = bytes / g.kr,
+                                                   .init = init.data(),
+                                                   .init_stride = 0,
+                                                   .c = c.data(),
+                                                   .c_stride = cols,
+                                                   .cols = cols});
+      for (int i = 0; i < rows * cols; ++i)
+        ASSERT_EQ(c[static_cast<std::size_t>(i)], i / cols % 3 == 0 ? 7 - 16 * bytes : 7) << panels << " panels, sum " << i;
+    }
+  }
+}
+
 /// Shapes beyond one block, several threads, and few rows with slices of k.
 TEST_P(Binary, LargerOnThreads) {
   const std::int64_t shapes[][3] = {{1, 3, 100001}, {3, 16, 270001}, {2, 700, 3330}, {77, 130, 5150}, {130, 70, 96}, {9, 64, 32768}};

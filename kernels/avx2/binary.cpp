@@ -1,7 +1,9 @@
 // Bits on AVX2: looked up by VPSHUFB, 32 columns at a time (see kernels/common/lookup_tile.h).
-// Registers of the 4x64 tile: ymm0-7 counts, 4 for the halves of the panels' bytes, 2 rows of the table, the rest for lookups.
+// Registers of the 4x64 tile: ymm0-7 the counts of two pairs of rows, 4 for what is to be added to them, 2 for the panels' four
+// bits, 1 for lines of the table and what is looked up there, 1 for the mask of four bits.
 #include <immintrin.h>
 
+#include "kernels/avx2/lookup.h"
 #include "kernels/avx2/simd.h"
 #include "kernels/common/binary_kernel.h"
 #include "kernels/common/lookup_tile.h"
@@ -9,28 +11,54 @@
 namespace narrow {
 namespace {
 
-struct Bits {
+struct Bits : LineOffsets {
   static constexpr Geometry geometry = {
       .a = Type::b1, .nr = 32, .kr = 1, .k_unit = 4, .row_group = 1, .max_panels = 2, .max_rows = {8, 4}};
   using V = __m256i;
 
   static NARROW_INLINE V zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE V load(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const V*>(p)); }
+  static NARROW_INLINE V load_line(const char* p) {
+    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
+  }
   static NARROW_INLINE V low(V v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
   static NARROW_INLINE V high(V v) { return low(_mm256_srli_epi16(v, 4)); }
-  // As assembly with a tied operand, because g++ 12 copies and spills the counts of the intrinsics.
-  static NARROW_INLINE void add_lookup(V& count, V table, V index) {
+  static NARROW_INLINE V lookup(V line, V index) { return _mm256_shuffle_epi8(line, index); }
+  // As assembly with tied operands, because g++ 12 copies and spills the counts of the intrinsics, or gathers what is to be
+  // added to them.
+  static NARROW_INLINE void add_lookup(V& count, V line, V index) {
     V differ;
-    asm("vpshufb %3, %2, %1\n\tvpaddb %1, %0, %0" : "+x"(count), "=&x"(differ) : "x"(table), "x"(index));
+    asm("vpshufb %3, %2, %1\n\tvpaddb %1, %0, %0" : "+x"(count), "=x"(differ) : "x"(line), "x"(index));
+  }
+  static NARROW_INLINE void add_few(V& few, V& both, V& second) {
+    asm("vpaddb %0, %1, %1\n\tvpsrlw $4, %0, %0\n\tvpand %3, %0, %0\n\tvpaddb %0, %2, %2"
+        : "+x"(few), "+x"(both), "+x"(second)
+        : "x"(_mm256_set1_epi8(15)));
+  }
+  static NARROW_INLINE V first_of(V both, V second) { return _mm256_sub_epi8(both, _mm256_slli_epi16(low(second), 4)); }
+  static NARROW_INLINE void add_bytes(V v, uint16_t* sum) {
+    alignas(32) char byte[32];
+    _mm256_store_si256(reinterpret_cast<V*>(byte), v);
+    for (int j = 0; j < 32; j += 16) {
+      V* const to = reinterpret_cast<V*>(sum + j);
+      *to = _mm256_add_epi16(*to, _mm256_cvtepu8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(byte + j))));
+    }
   }
   static NARROW_INLINE void subtract_twice(const int32_t* from, V v, int32_t* to) {
-    alignas(32) uint8_t count[32];
-    _mm256_store_si256(reinterpret_cast<V*>(count), v);
-    for (int j = 0; j < 32; j += 8) {
-      const V wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(count + j)));
-      const V sum = _mm256_sub_epi32(load(reinterpret_cast<const char*>(from + j)), _mm256_add_epi32(wide, wide));
-      _mm256_storeu_si256(reinterpret_cast<V*>(to + j), sum);
-    }
+    alignas(32) char byte[32];
+    _mm256_store_si256(reinterpret_cast<V*>(byte), v);
+    for (int j = 0; j < 32; j += 8)
+      subtract_wide(from + j, _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(byte + j))), to + j);
+  }
+  static NARROW_INLINE void subtract_twice(const int32_t* from, const uint16_t* sum, int32_t* to) {
+    for (int j = 0; j < 32; j += 8)
+      subtract_wide(from + j, _mm256_cvtepu16_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(sum + j))), to + j);
+  }
+
+ private:
+  static NARROW_INLINE void subtract_wide(const int32_t* from, V v, int32_t* to) {
+    const V sum = _mm256_sub_epi32(load(reinterpret_cast<const char*>(from)), _mm256_add_epi32(v, v));
+    _mm256_storeu_si256(reinterpret_cast<V*>(to), sum);
   }
 };
 

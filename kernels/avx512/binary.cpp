@@ -1,8 +1,9 @@
 // Bits on AVX-512BW without VPOPCNTDQ. Convolutions and short products: looked up by VPSHUFB, 64 columns at a time (see
-// kernels/common/lookup_tile.h). Registers of the 12x64 tile: zmm0-11 counts, 2 for the halves of the panel's bytes, the rest
-// for rows of the table and lookups.
+// kernels/common/lookup_tile.h). Registers of the 12x64 tile: zmm0-11 counts, 6 for what is to be added to them, 1 for the
+// panel's four bits, the rest for lines of the table and what is looked up there.
 #include <immintrin.h>
 
+#include "kernels/avx2/lookup.h"
 #include "kernels/avx512/running.h"
 #include "kernels/avx512/simd.h"
 #include "kernels/common/binary_kernel.h"
@@ -11,27 +12,53 @@
 namespace narrow {
 namespace {
 
-struct Bits {
+struct Bits : LineOffsets {
   static constexpr Geometry geometry = {
       .a = Type::b1, .nr = 64, .kr = 1, .k_unit = 4, .row_group = 1, .max_panels = 1, .max_rows = {12}};
   using V = __m512i;
 
   static NARROW_INLINE V zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE V load(const char* p) { return _mm512_loadu_si512(p); }
+  static NARROW_INLINE V load_line(const char* p) {
+    return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
+  }
   static NARROW_INLINE V low(V v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
   static NARROW_INLINE V high(V v) { return low(_mm512_srli_epi16(v, 4)); }
-  // As assembly with a tied operand, because g++ 12 copies and spills the counts of the intrinsics.
-  static NARROW_INLINE void add_lookup(V& count, V table, V index) {
+  static NARROW_INLINE V lookup(V line, V index) { return _mm512_shuffle_epi8(line, index); }
+  // As assembly with tied operands, because g++ 12 copies and spills the counts of the intrinsics, or gathers what is to be
+  // added to them.
+  static NARROW_INLINE void add_lookup(V& count, V line, V index) {
     V differ;
-    asm("vpshufb %3, %2, %1\n\tvpaddb %1, %0, %0" : "+v"(count), "=&v"(differ) : "v"(table), "v"(index));
+    asm("vpshufb %3, %2, %1\n\tvpaddb %1, %0, %0" : "+v"(count), "=v"(differ) : "v"(line), "v"(index));
+  }
+  static NARROW_INLINE void add_few(V& few, V& both, V& second) {
+    asm("vpaddb %0, %1, %1\n\tvpsrlw $4, %0, %0\n\tvpandd %3, %0, %0\n\tvpaddb %0, %2, %2"
+        : "+v"(few), "+v"(both), "+v"(second)
+        : "v"(_mm512_set1_epi8(15)));
+  }
+  static NARROW_INLINE V first_of(V both, V second) { return _mm512_sub_epi8(both, _mm512_slli_epi16(low(second), 4)); }
+  static NARROW_INLINE void add_bytes(V v, uint16_t* sum) {
+    alignas(64) char byte[64];
+    _mm512_store_si512(byte, v);
+    for (int j = 0; j < 64; j += 32) {
+      const V wide = _mm512_cvtepu8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(byte + j)));
+      _mm512_store_si512(sum + j, _mm512_add_epi16(_mm512_load_si512(sum + j), wide));
+    }
   }
   static NARROW_INLINE void subtract_twice(const int32_t* from, V v, int32_t* to) {
-    alignas(64) uint8_t count[64];
-    _mm512_store_si512(count, v);
-    for (int j = 0; j < 64; j += 16) {
-      const V wide = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(count + j)));
-      _mm512_storeu_si512(to + j, _mm512_sub_epi32(_mm512_loadu_si512(from + j), _mm512_add_epi32(wide, wide)));
-    }
+    alignas(64) char byte[64];
+    _mm512_store_si512(byte, v);
+    for (int j = 0; j < 64; j += 16)
+      subtract_wide(from + j, _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(byte + j))), to + j);
+  }
+  static NARROW_INLINE void subtract_twice(const int32_t* from, const uint16_t* sum, int32_t* to) {
+    for (int j = 0; j < 64; j += 16)
+      subtract_wide(from + j, _mm512_cvtepu16_epi32(_mm256_load_si256(reinterpret_cast<const __m256i*>(sum + j))), to + j);
+  }
+
+ private:
+  static NARROW_INLINE void subtract_wide(const int32_t* from, V v, int32_t* to) {
+    _mm512_storeu_si512(to, _mm512_sub_epi32(_mm512_loadu_si512(from), _mm512_add_epi32(v, v)));
   }
 };
 
@@ -112,7 +139,7 @@ struct Running : RunningVectors {
 
 constexpr Kernel rows[] = {
     running_kernel<Running, Words, Simd>("gemm_b1b1_4x16x256_avx512", Tier::avx512, avx512_prepare, avx512_epilogue, 2,
-                                         Feature::none, 256, 256),
+                                         Feature::none, 768, 768),
     binary_kernel<Bits, Simd, LookupTiles>("gemm_b1b1_12x64x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace

@@ -1,17 +1,30 @@
-// Bits without an instruction that counts them: a table of 16 counts, looked up by a byte shuffle.
+// Bits without an instruction that counts them: a table of counts, looked up by a byte shuffle.
 //
-// Four bits of a row, a, differ from four bits of a column, b, in table[a][b] places. For one a the table is 16 bytes, which is
-// what a byte shuffle indexes: one shuffle and one addition take four bits of as many columns as the vector has bytes, where
-// counting in registers would take eight instructions for twice that. So a panel keeps the byte of each column side by side:
+// A byte shuffle indexes 16 bytes by four bits of as many columns as the vector has bytes. What is looked up are two counts in
+// one byte: in how many places four bits of a column differ from four bits a0 of one row, in the low half, and from a1 of
+// another row, in the high half. So there are 256 lines of 16 bytes, one for each a0 and a1, and a panel keeps the byte of each
+// column side by side:
 //
-//   step s of a panel   | c0: byte s | c1: byte s | ... |       load, and 15: the low four bits; shift, and 15: the high four
-//   byte s of a row     h l                                     two rows of the table: shuffle(table[l], low) +
-//   shuffle(table[h], high)
+//   step s of a panel    | c0: byte s | c1: byte s | ... |    index: and 15, the low four bits; shift, and 15, the high four
+//   byte s of two rows   h0 l0, h1 l1                         shuffle(line[l1 l0], low), shuffle(line[h1 h0], high)
 //
-// Counts are bytes, one for each column; a step adds at most 8, so after 28 steps they go over into int32.
+// The counts of three lookups (at most 12) fit their halves of the byte. Then the bytes are added to `both`, and their high
+// halves, shifted down, to `second`: the count of the second row. That of the first is both - 16 * second modulo 256. Six
+// lookups thus take 6 shuffles, 4 + 2 + 2 additions, 2 shifts and 2 ands: 18 operations for 4 bits of 12 pairs of a row and
+// a column in each byte, where lookups for one row at a time take 24, half of them shuffles, for which processors have few
+// ports. The last of an odd number of rows has lines of its own and does that.
 //
-// Isa provides V (a vector of nr bytes), zero(), load(p), low(v), high(v),
-// add_lookup(v, table, index): v += shuffle(table, index), and subtract_twice(from, v, to): to[j] = from[j] - 2 * v[j].
+// Counts are bytes, one for each row and column; a step adds at most 8, so after 28 steps they go over into 16 bits, and at the
+// end into C. Before each such block of steps the bytes of A are made distances into the table.
+//
+// Isa provides V (a vector of nr bytes), zero(), load(p), load_line(p) (the 16 bytes there, over and over), low(v), high(v),
+// and
+//   lookup(line, index), add_lookup(v, line, index)   shuffle(line, index); v += that
+//   add_few(few, both, second)                        both += few, second += high(few); few may be lost
+//   first_of(both, second)                            both - 16 * second
+//   line_offsets(x, y, bytes, to)                     see kernels/avx2/lookup.h
+//   add_bytes(v, sum)                                 sum[j] += v[j], in 16 bits
+//   subtract_twice(from, v, to)                       to[j] = from[j] - 2 * v[j], of bytes or of such sums in memory
 #pragma once
 
 #include <stddef.h>
@@ -24,29 +37,33 @@
 namespace narrow {
 namespace {
 
-/// The 16 bytes of each row over and over, for a plain load: broadcasting them would take the units that shuffle.
-template <int bytes>
+/// First the lines for two rows, [a1 << 4 | a0], then those for one, [a].
 struct alignas(64) DifferenceTable {
-  uint8_t count[16][bytes] = {};
+  static constexpr int line = 16, for_one_row = 256 * line;
+  uint8_t count[256 + 16][line] = {};
 
   constexpr DifferenceTable() {
-    for (int a = 0; a < 16; ++a)
-      for (int b = 0; b < bytes; ++b) count[a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ (b & 15)));
+    for (int b = 0; b < 16; ++b) {
+      for (int a = 0; a < 256; ++a)
+        count[a][b] = static_cast<uint8_t>(__builtin_popcount((a & 15) ^ b) | __builtin_popcount(a >> 4 ^ b) << 4);
+      for (int a = 0; a < 16; ++a) count[256 + a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ b));
+    }
   }
 };
-template <int bytes>
-constexpr DifferenceTable<bytes> differences;
+constexpr DifferenceTable differences;
 
 template <class Isa, int rows, int panels, bool indirect>
 void lookup_tile(const TileArgs& args) {
   using V = typename Isa::V;
-  constexpr int nr = Isa::geometry.nr, unit = 4;
+  constexpr int nr = Isa::geometry.nr, width = panels * nr, unit = 4, lookups = 2 * unit;
+  constexpr int pairs = rows / 2, sets = pairs + rows % 2;
   constexpr ptrdiff_t most = 28;  // steps of which no count leaves a byte: a multiple of the unit, up to 255 / 8
+  constexpr int most_blocks = 65535 / (8 * most);  // of which none leaves 16 bits
   static_assert(Isa::geometry.kr == 1 && Isa::geometry.k_unit == unit);
   const char* a = static_cast<const char*>(args.a);
   const char* b = static_cast<const char*>(args.b);
   const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride;
-  const char* const table = reinterpret_cast<const char*>(differences<nr>.count);
+  const char* const table = reinterpret_cast<const char*>(differences.count);
 
   const char* pixel[rows];
   ptrdiff_t at = 0;
@@ -58,9 +75,10 @@ void lookup_tile(const TileArgs& args) {
       return a + r * a_stride + at;
   };
 
-  // Sums between one block of steps and the next, and at the end where C takes only a part of the last panel.
-  alignas(64) int32_t sum[rows][panels * nr];
-  const bool whole = args.cols == panels * nr;
+  alignas(64) uint16_t differ[rows][width];  // in how many places, in `blocks` blocks of steps
+  int blocks = 0;
+  alignas(64) int32_t sum[rows][width];  // where C takes only a part of the last panel, or there are more blocks
+  const bool whole = args.cols == width;
   const int32_t* from[rows];
   unroll<rows>([&](int r) NARROW_LAMBDA {
     if constexpr (indirect)
@@ -68,45 +86,61 @@ void lookup_tile(const TileArgs& args) {
     else
       from[r] = args.init + r * args.init_stride;
   });
-  // Takes `steps` steps; those of the last block go to C where they can.
+
   auto take = [&](ptrdiff_t left, bool last_run) NARROW_LAMBDA {
-    do {
-      V differ[rows][panels];
-      unroll<rows, panels>([&](int r, int p) NARROW_LAMBDA { differ[r][p] = Isa::zero(); });
-      for (const ptrdiff_t end = at + (left < most ? left : most); at < end; at += unit, b += unit * nr) {
-        uint64_t word[rows];  // times nr, so that four bits of it are an offset into the table
-        unroll<rows>([&](int r) NARROW_LAMBDA {
-          uint32_t value;
-          memcpy(&value, row(r), unit);
-          word[r] = static_cast<uint64_t>(value) * nr;
-        });
-        unroll<unit>([&](int i) NARROW_LAMBDA {
-          V low[panels], high[panels];
+    do {  // once at least
+      const ptrdiff_t steps = left < most ? left : most;
+      alignas(64) uint16_t offset[sets][64];
+      unroll<pairs>([&](int s) NARROW_LAMBDA { Isa::line_offsets(row(2 * s), row(2 * s + 1), steps, offset[s]); });
+      if constexpr (sets > pairs) Isa::line_offsets(row(rows - 1), nullptr, steps, offset[pairs]);
+      at += steps;
+
+      V both[sets][panels], second[sets][panels];
+      unroll<sets, panels>([&](int s, int p) NARROW_LAMBDA { both[s][p] = second[s][p] = Isa::zero(); });
+      for (ptrdiff_t i = 0; i < 2 * steps; i += lookups, b += unit * nr) {
+        V few[sets][panels];
+        unroll<lookups>([&](auto n) NARROW_LAMBDA {
           unroll<panels>([&](int p) NARROW_LAMBDA {
-            const V v = Isa::load(b + p * b_stride + i * nr);
-            low[p] = Isa::low(v);
-            high[p] = Isa::high(v);
-          });
-          unroll<rows>([&](int r) NARROW_LAMBDA {
-            const V of_low = Isa::load(table + (word[r] >> (8 * i) & 15 * nr));
-            const V of_high = Isa::load(table + (word[r] >> (8 * i + 4) & 15 * nr));
-            unroll<panels>([&](int p) NARROW_LAMBDA {
-              Isa::add_lookup(differ[r][p], of_low, low[p]);
-              Isa::add_lookup(differ[r][p], of_high, high[p]);
+            const V v = Isa::load(b + p * b_stride + n / 2 * nr);
+            const V index = n % 2 == 0 ? Isa::low(v) : Isa::high(v);
+            unroll<sets>([&](auto s) NARROW_LAMBDA {
+              const V line = Isa::load_line(table + (s < pairs ? 0 : DifferenceTable::for_one_row) + offset[s][i + n]);
+              if constexpr (s == pairs)
+                Isa::add_lookup(both[s][p], line, index);
+              else if constexpr (n % 3 == 0)
+                few[s][p] = Isa::lookup(line, index);
+              else
+                Isa::add_lookup(few[s][p], line, index);
             });
           });
+          if constexpr (n % 3 == 2 || n + 1 == lookups)
+            unroll<pairs, panels>([&](int s, int p) NARROW_LAMBDA { Isa::add_few(few[s][p], both[s][p], second[s][p]); });
         });
       }
-      left -= most;
-      const bool into_c = last_run && left <= 0 && whole;
-      int32_t* const to = into_c ? args.c : sum[0];
-      const ptrdiff_t to_stride = into_c ? args.c_stride : panels * nr;
-      unroll<rows>([&](int r) NARROW_LAMBDA {
-        unroll<panels>([&](int p)
-                           NARROW_LAMBDA { Isa::subtract_twice(from[r] + p * nr, differ[r][p], to + r * to_stride + p * nr); });
-        from[r] = sum[r];
+      V count[rows][panels];
+      unroll<rows, panels>([&](int r, int p) NARROW_LAMBDA {
+        const int s = r / 2;
+        count[r][p] = s == pairs ? both[s][p] : r % 2 == 0 ? Isa::first_of(both[s][p], second[s][p]) : second[s][p];
       });
-    } while (left > 0);
+
+      const bool last = last_run && left <= most;
+      int32_t* const to = last && whole ? args.c : sum[0];
+      const ptrdiff_t to_stride = last && whole ? args.c_stride : width;
+      if (last && blocks == 0) {  // usual for small products, which have no time for a detour
+        unroll<rows, panels>([&](int r, int p) NARROW_LAMBDA {
+          Isa::subtract_twice(from[r] + p * nr, count[r][p], to + r * to_stride + p * nr);
+        });
+        return;
+      }
+      if (blocks == 0) memset(differ, 0, sizeof differ);
+      unroll<rows, panels>([&](int r, int p) NARROW_LAMBDA { Isa::add_bytes(count[r][p], differ[r] + p * nr); });
+      if (++blocks < most_blocks && !last) continue;
+      for (int r = 0; r < rows; ++r) {
+        for (int j = 0; j < width; j += nr) Isa::subtract_twice(from[r] + j, differ[r] + j, to + r * to_stride + j);
+        from[r] = sum[r];
+      }
+      blocks = 0;
+    } while ((left -= most) > 0);
   };
   if constexpr (indirect) {
     const Window window = *args.window;
