@@ -18,9 +18,6 @@ struct Bits : LineOffsets {
 
   static NARROW_INLINE V zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE V load(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const V*>(p)); }
-  static NARROW_INLINE V load_line(const char* p) {
-    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
-  }
   static NARROW_INLINE V low(V v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
   static NARROW_INLINE V high(V v) { return low(_mm256_srli_epi16(v, 4)); }
   static NARROW_INLINE V lookup(V line, V index) { return _mm256_shuffle_epi8(line, index); }

@@ -11,8 +11,8 @@ namespace narrow {
 namespace {
 
 struct LineOffsets {
-  /// For each byte of the rows x and y, or of x alone where y is null, the distances from the first line to those of its low
-  /// and of its high four bits, [2 * bytes]. `bytes` is a multiple of 4.
+  /// For each byte of the rows x and y, or of x alone where y is null, 16 times the numbers of the lines of its low and of its
+  /// high four bits, [2 * bytes]. `bytes` is a multiple of 4.
   [[gnu::noinline]] static void line_offsets(const char* x, const char* y, ptrdiff_t bytes, uint16_t* to) {
     const __m128i none = _mm_setzero_si128();
     if (bytes < 16) {
@@ -26,12 +26,12 @@ struct LineOffsets {
   }
 
  private:
-  /// Of 4 or 16 bytes. A line is 16 bytes: the four bits of x begin at the fifth bit of a distance, those of y at the ninth.
+  /// Of 4 or 16 bytes. Times 16, the four bits of x begin at the fifth bit, those of y at the ninth.
   template <int bytes>
   static NARROW_INLINE void put(__m128i x, __m128i y, uint16_t* to) {
-    const __m128i low = _mm_set1_epi8(15), high = _mm_set1_epi8(-16);
-    const __m128i low_x = _mm_and_si128(_mm_slli_epi16(x, 4), high), low_y = _mm_and_si128(y, low);
-    const __m128i high_x = _mm_and_si128(x, high), high_y = _mm_and_si128(_mm_srli_epi16(y, 4), low);
+    const __m128i low = _mm_set1_epi8(15);
+    const __m128i low_x = _mm_andnot_si128(low, _mm_slli_epi16(x, 4)), low_y = _mm_and_si128(y, low);
+    const __m128i high_x = _mm_andnot_si128(low, x), high_y = _mm_and_si128(_mm_srli_epi16(y, 4), low);
     put_half<bytes>(_mm_unpacklo_epi8(low_x, low_y), _mm_unpacklo_epi8(high_x, high_y), to);
     if constexpr (bytes == 16) put_half<16>(_mm_unpackhi_epi8(low_x, low_y), _mm_unpackhi_epi8(high_x, high_y), to + 16);
   }

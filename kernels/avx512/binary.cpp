@@ -19,9 +19,6 @@ struct Bits : LineOffsets {
 
   static NARROW_INLINE V zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE V load(const char* p) { return _mm512_loadu_si512(p); }
-  static NARROW_INLINE V load_line(const char* p) {
-    return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
-  }
   static NARROW_INLINE V low(V v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
   static NARROW_INLINE V high(V v) { return low(_mm512_srli_epi16(v, 4)); }
   static NARROW_INLINE V lookup(V line, V index) { return _mm512_shuffle_epi8(line, index); }
@@ -139,7 +136,7 @@ struct Running : RunningVectors {
 
 constexpr Kernel rows[] = {
     running_kernel<Running, Words, Simd>("gemm_b1b1_4x16x256_avx512", Tier::avx512, avx512_prepare, avx512_epilogue, 2,
-                                         Feature::none, 768, 768),
+                                         Feature::none, 1024, 1024),
     binary_kernel<Bits, Simd, LookupTiles>("gemm_b1b1_12x64x8_avx512", Tier::avx512, avx512_prepare, avx512_epilogue)};
 
 }  // namespace

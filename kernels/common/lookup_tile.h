@@ -2,8 +2,9 @@
 //
 // A byte shuffle indexes 16 bytes by four bits of as many columns as the vector has bytes. What is looked up are two counts in
 // one byte: in how many places four bits of a column differ from four bits a0 of one row, in the low half, and from a1 of
-// another row, in the high half. So there are 256 lines of 16 bytes, one for each a0 and a1, and a panel keeps the byte of each
-// column side by side:
+// another row, in the high half. So there are 256 lines of 16 bytes, one for each a0 and a1 (over and over, for a plain load:
+// broadcasting them would take the units that shuffle, on Zen 4 a fifth of the pace of 512 bits), and a panel keeps the byte of
+// each column side by side:
 //
 //   step s of a panel    | c0: byte s | c1: byte s | ... |    index: and 15, the low four bits; shift, and 15, the high four
 //   byte s of two rows   h0 l0, h1 l1                         shuffle(line[l1 l0], low), shuffle(line[h1 h0], high)
@@ -15,10 +16,9 @@
 // ports. The last of an odd number of rows has lines of its own and does that.
 //
 // Counts are bytes, one for each row and column; a step adds at most 8, so after 28 steps they go over into 16 bits, and at the
-// end into C. Before each such block of steps the bytes of A are made distances into the table.
+// end into C. Before each such block of steps the bytes of A are made places in the table.
 //
-// Isa provides V (a vector of nr bytes), zero(), load(p), load_line(p) (the 16 bytes there, over and over), low(v), high(v),
-// and
+// Isa provides V (a vector of nr bytes), zero(), load(p), low(v), high(v), and
 //   lookup(line, index), add_lookup(v, line, index)   shuffle(line, index); v += that
 //   add_few(few, both, second)                        both += few, second += high(few); few may be lost
 //   first_of(both, second)                            both - 16 * second
@@ -38,19 +38,22 @@ namespace narrow {
 namespace {
 
 /// First the lines for two rows, [a1 << 4 | a0], then those for one, [a].
+template <int line>
 struct alignas(64) DifferenceTable {
-  static constexpr int line = 16, for_one_row = 256 * line;
+  static constexpr int for_one_row = 256 * line;
   uint8_t count[256 + 16][line] = {};
 
   constexpr DifferenceTable() {
-    for (int b = 0; b < 16; ++b) {
+    for (int b = 0; b < line; ++b) {
       for (int a = 0; a < 256; ++a)
-        count[a][b] = static_cast<uint8_t>(__builtin_popcount((a & 15) ^ b) | __builtin_popcount(a >> 4 ^ b) << 4);
-      for (int a = 0; a < 16; ++a) count[256 + a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ b));
+        count[a][b] =
+            static_cast<uint8_t>(__builtin_popcount((a & 15) ^ (b & 15)) | __builtin_popcount(a >> 4 ^ (b & 15)) << 4);
+      for (int a = 0; a < 16; ++a) count[256 + a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ (b & 15)));
     }
   }
 };
-constexpr DifferenceTable differences;
+template <int line>
+constexpr DifferenceTable<line> differences;
 
 template <class Isa, int rows, int panels, bool indirect>
 void lookup_tile(const TileArgs& args) {
@@ -63,7 +66,7 @@ void lookup_tile(const TileArgs& args) {
   const char* a = static_cast<const char*>(args.a);
   const char* b = static_cast<const char*>(args.b);
   const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride;
-  const char* const table = reinterpret_cast<const char*>(differences.count);
+  const char* const table = reinterpret_cast<const char*>(differences<nr>.count);
 
   const char* pixel[rows];
   ptrdiff_t at = 0;
@@ -104,7 +107,8 @@ void lookup_tile(const TileArgs& args) {
             const V v = Isa::load(b + p * b_stride + n / 2 * nr);
             const V index = n % 2 == 0 ? Isa::low(v) : Isa::high(v);
             unroll<sets>([&](auto s) NARROW_LAMBDA {
-              const V line = Isa::load_line(table + (s < pairs ? 0 : DifferenceTable::for_one_row) + offset[s][i + n]);
+              const V line = Isa::load(table + (s < pairs ? 0 : DifferenceTable<nr>::for_one_row) +
+                                       nr / 16 * static_cast<size_t>(offset[s][i + n]));
               if constexpr (s == pairs)
                 Isa::add_lookup(both[s][p], line, index);
               else if constexpr (n % 3 == 0)
