@@ -67,10 +67,9 @@
 #define LOOKUP_ONE(r) EACH_3_FOURS(LOOKUP, r) EACH_3_FOURS(LOOKUP_ADD, r)
 #define LOOKUP_TAKE(r, mask) \
   EACH_3_FOURS(LOOKUP_BOTH, r) EACH_3_FOURS(LOOKUP_SHIFT, r) EACH_3_FOURS(mask, r) EACH_3_FOURS(LOOKUP_SECOND, r)
-#define LOOKUP_ALL(r, mask)                                                                                  \
-  EACH_3_FOURS(LOOKUP_FIRST, r)                                                                              \
-  LOOKUP_ONE(r) LOOKUP_ONE(r) LOOKUP_TAKE(r, mask) EACH_3_FOURS(LOOKUP_FIRST, r) LOOKUP_ONE(r) LOOKUP_ONE(r) \
-      LOOKUP_TAKE(r, mask) EACH_3_FOURS(LOOKUP_FIRST, r) LOOKUP_ONE(r) LOOKUP_TAKE(r, mask)
+#define LOOKUP_TWO(r, mask) EACH_3_FOURS(LOOKUP_FIRST, r) LOOKUP_ONE(r) LOOKUP_TAKE(r, mask)
+#define LOOKUP_THREE(r, mask) EACH_3_FOURS(LOOKUP_FIRST, r) LOOKUP_ONE(r) LOOKUP_ONE(r) LOOKUP_TAKE(r, mask)
+#define LOOKUP_ALL(r, mask) LOOKUP_THREE(r, mask) LOOKUP_THREE(r, mask) LOOKUP_TWO(r, mask)
 #define LOOKUP_MASK_YMM(r, f, t, x, y) "vpand %%ymm13, %%ymm" #f ", %%ymm" #f "\n"
 #define LOOKUP_MASK_ZMM(r, f, t, x, y) "vpandd %%zmm13, %%zmm" #f ", %%zmm" #f "\n"
 #define EACH_7_PAIRS(X, r, a, b) \
@@ -147,11 +146,9 @@ Loop binary_loop(narrow::Tier tier) {
     case narrow::Tier::avx512vnni:
       if (__builtin_cpu_supports("avx512vpopcntdq")) return {"vpxord+vpopcntd+vpaddd", 7 * 512, count_zmm};
       [[fallthrough]];
-    case narrow::Tier::avx512:
-      return {"vpshufb+vpaddb zmm", 3 * 8 * 512, lookup_zmm};
+    case narrow::Tier::avx512: return {"vpshufb+vpaddb zmm", 3 * 8 * 512, lookup_zmm};
     case narrow::Tier::avxvnni:
-    case narrow::Tier::avx2:
-      return {"vpshufb+vpaddb ymm", 3 * 8 * 256, lookup_ymm};
+    case narrow::Tier::avx2: return {"vpshufb+vpaddb ymm", 3 * 8 * 256, lookup_ymm};
     default: return {};
   }
 }

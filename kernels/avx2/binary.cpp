@@ -5,6 +5,7 @@
 
 #include "kernels/avx2/lookup.h"
 #include "kernels/avx2/simd.h"
+#include "kernels/avx2/vector.h"
 #include "kernels/common/binary_kernel.h"
 #include "kernels/common/lookup_tile.h"
 
@@ -15,11 +16,8 @@ struct Bits : LineOffsets {
   static constexpr Geometry geometry = {
       .a = Type::b1, .nr = 32, .kr = 1, .k_unit = 4, .row_group = 1, .max_panels = 2, .max_rows = {8, 4}};
   using V = __m256i;
+  using Vectors = Vector256;
 
-  static NARROW_INLINE V zero() { return _mm256_setzero_si256(); }
-  static NARROW_INLINE V load(const char* p) { return _mm256_loadu_si256(reinterpret_cast<const V*>(p)); }
-  static NARROW_INLINE V low(V v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
-  static NARROW_INLINE V high(V v) { return low(_mm256_srli_epi16(v, 4)); }
   static NARROW_INLINE V lookup(V line, V index) { return _mm256_shuffle_epi8(line, index); }
   // As assembly with tied operands, because g++ 12 copies and spills the counts of the intrinsics, or gathers what is to be
   // added to them.
@@ -32,7 +30,9 @@ struct Bits : LineOffsets {
         : "+x"(few), "+x"(both), "+x"(second)
         : "x"(_mm256_set1_epi8(15)));
   }
-  static NARROW_INLINE V first_of(V both, V second) { return _mm256_sub_epi8(both, _mm256_slli_epi16(low(second), 4)); }
+  static NARROW_INLINE V first_of(V both, V second) {
+    return _mm256_sub_epi8(both, _mm256_slli_epi16(Vectors::nibbles<0>(second), 4));
+  }
   static NARROW_INLINE void add_bytes(V v, uint16_t* sum) {
     alignas(32) char byte[32];
     _mm256_store_si256(reinterpret_cast<V*>(byte), v);
@@ -54,7 +54,7 @@ struct Bits : LineOffsets {
 
  private:
   static NARROW_INLINE void subtract_wide(const int32_t* from, V v, int32_t* to) {
-    const V sum = _mm256_sub_epi32(load(reinterpret_cast<const char*>(from)), _mm256_add_epi32(v, v));
+    const V sum = _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const V*>(from)), _mm256_add_epi32(v, v));
     _mm256_storeu_si256(reinterpret_cast<V*>(to), sum);
   }
 };

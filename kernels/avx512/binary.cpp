@@ -16,11 +16,8 @@ struct Bits : LineOffsets {
   static constexpr Geometry geometry = {
       .a = Type::b1, .nr = 64, .kr = 1, .k_unit = 4, .row_group = 1, .max_panels = 1, .max_rows = {12}};
   using V = __m512i;
+  using Vectors = Vector512;
 
-  static NARROW_INLINE V zero() { return _mm512_setzero_si512(); }
-  static NARROW_INLINE V load(const char* p) { return _mm512_loadu_si512(p); }
-  static NARROW_INLINE V low(V v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
-  static NARROW_INLINE V high(V v) { return low(_mm512_srli_epi16(v, 4)); }
   static NARROW_INLINE V lookup(V line, V index) { return _mm512_shuffle_epi8(line, index); }
   // As assembly with tied operands, because g++ 12 copies and spills the counts of the intrinsics, or gathers what is to be
   // added to them.
@@ -33,7 +30,9 @@ struct Bits : LineOffsets {
         : "+v"(few), "+v"(both), "+v"(second)
         : "v"(_mm512_set1_epi8(15)));
   }
-  static NARROW_INLINE V first_of(V both, V second) { return _mm512_sub_epi8(both, _mm512_slli_epi16(low(second), 4)); }
+  static NARROW_INLINE V first_of(V both, V second) {
+    return _mm512_sub_epi8(both, _mm512_slli_epi16(Vectors::nibbles<0>(second), 4));
+  }
   static NARROW_INLINE void add_bytes(V v, uint16_t* sum) {
     alignas(64) char byte[64];
     _mm512_store_si512(byte, v);

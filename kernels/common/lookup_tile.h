@@ -18,9 +18,9 @@
 // Counts are bytes, one for each row and column; a step adds at most 8, so after 28 steps they go over into 16 bits, and at the
 // end into C. Before each such block of steps the bytes of A are made places in the table.
 //
-// Isa provides V (a vector of nr bytes), zero(), load(p), low(v), high(v), and
+// Isa provides V, a vector of nr bytes, its tier's Vectors (with zero, load and nibbles of V), and
 //   lookup(line, index), add_lookup(v, line, index)   shuffle(line, index); v += that
-//   add_few(few, both, second)                        both += few, second += high(few); few may be lost
+//   add_few(few, both, second)                        both += few, second += the high half of few's bytes; few may be lost
 //   first_of(both, second)                            both - 16 * second
 //   line_offsets(x, y, bytes, to)                     see kernels/avx2/lookup.h
 //   add_bytes(v, sum)                                 sum[j] += v[j], in 16 bits
@@ -44,11 +44,11 @@ struct alignas(64) DifferenceTable {
   uint8_t count[256 + 16][line] = {};
 
   constexpr DifferenceTable() {
-    for (int b = 0; b < line; ++b) {
+    for (int j = 0; j < line; ++j) {
+      const int b = j & 15;
       for (int a = 0; a < 256; ++a)
-        count[a][b] =
-            static_cast<uint8_t>(__builtin_popcount((a & 15) ^ (b & 15)) | __builtin_popcount(a >> 4 ^ (b & 15)) << 4);
-      for (int a = 0; a < 16; ++a) count[256 + a][b] = static_cast<uint8_t>(__builtin_popcount(a ^ (b & 15)));
+        count[a][j] = static_cast<uint8_t>(__builtin_popcount((a & 15) ^ b) | __builtin_popcount(a >> 4 ^ b) << 4);
+      for (int a = 0; a < 16; ++a) count[256 + a][j] = static_cast<uint8_t>(__builtin_popcount(a ^ b));
     }
   }
 };
@@ -58,6 +58,7 @@ constexpr DifferenceTable<line> differences;
 template <class Isa, int rows, int panels, bool indirect>
 void lookup_tile(const TileArgs& args) {
   using V = typename Isa::V;
+  using Vectors = typename Isa::Vectors;
   constexpr int nr = Isa::geometry.nr, width = panels * nr, unit = 4, lookups = 2 * unit;
   constexpr int pairs = rows / 2, sets = pairs + rows % 2;
   constexpr ptrdiff_t most = 28;  // steps of which no count leaves a byte: a multiple of the unit, up to 255 / 8
@@ -99,15 +100,14 @@ void lookup_tile(const TileArgs& args) {
       at += steps;
 
       V both[sets][panels], second[sets][panels];
-      unroll<sets, panels>([&](int s, int p) NARROW_LAMBDA { both[s][p] = second[s][p] = Isa::zero(); });
+      unroll<sets, panels>([&](int s, int p) NARROW_LAMBDA { both[s][p] = second[s][p] = Vectors::zero(); });
       for (ptrdiff_t i = 0; i < 2 * steps; i += lookups, b += unit * nr) {
         V few[sets][panels];
         unroll<lookups>([&](auto n) NARROW_LAMBDA {
           unroll<panels>([&](int p) NARROW_LAMBDA {
-            const V v = Isa::load(b + p * b_stride + n / 2 * nr);
-            const V index = n % 2 == 0 ? Isa::low(v) : Isa::high(v);
+            const V index = Vectors::template nibbles<n % 2>(Vectors::load(b + p * b_stride + n / 2 * nr));
             unroll<sets>([&](auto s) NARROW_LAMBDA {
-              const V line = Isa::load(table + (s < pairs ? 0 : DifferenceTable<nr>::for_one_row) +
+              const V line = Vectors::load(table + (s < pairs ? 0 : DifferenceTable<nr>::for_one_row) +
                                        nr / 16 * static_cast<size_t>(offset[s][i + n]));
               if constexpr (s == pairs)
                 Isa::add_lookup(both[s][p], line, index);
