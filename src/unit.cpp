@@ -138,8 +138,8 @@ struct Pass {
   }
 }
 
-/// The next tiles of a pass: [begin, end).
-void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t end) {
+/// The next tiles of a pass, [begin, end), where more changes from tile to tile than the places in A and C.
+[[gnu::noinline]] void run_changing_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t end) {
   TileArgs& args = pass.args;
   for (std::int64_t t = begin; t < end; ++t) {
     const std::int64_t groups = pass.tall == 0 ? pass.tiles[t] : t == 0 ? pass.tall : pass.rows;
@@ -161,6 +161,33 @@ void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t en
     pass.next += pass.next_share;
     pass.rows -= rows;
   }
+}
+
+/// The next tiles of a pass: [begin, end). Those of small products, of bits above all, take so little time that what is not
+/// needed in between is better passed over for all of them at once (2 to 5 % of 64^3).
+void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t end) {
+  TileArgs& args = pass.args;
+  if (pass.tail || pass.row_group > 1 || pass.tall || pass.carried || pass.apart || pass.next || args.row_begin ||
+      (args.reals && pass.reals.row_scale_step)) {
+    run_changing_tiles(p, pass, begin, end);
+    return;
+  }
+  const TileFn* const run = pass.run;
+  const Parts tiles = pass.tiles;
+  const char* a = static_cast<const char*>(args.a);
+  char* c = reinterpret_cast<char*>(args.c);
+  const std::ptrdiff_t a_stride = args.a_stride, c_stride = pass.c_row_bytes;
+  for (std::int64_t t = begin; t < end; ++t) {
+    const std::int64_t rows = tiles[t];
+    args.a = a;
+    args.c = reinterpret_cast<std::int32_t*>(c);
+    run[rows - 1](args);
+    a += rows * a_stride;
+    c += rows * c_stride;
+    pass.rows -= rows;
+  }
+  args.a = a;
+  args.c = reinterpret_cast<std::int32_t*>(c);
 }
 
 /// Bytes from the beginning of a row (group) of A to its values at k.
