@@ -16,7 +16,8 @@
 // ports. The last of an odd number of rows has lines of its own and does that.
 //
 // Counts are bytes, one for each row and column; a step adds at most 8, so after 28 steps they go over into 16 bits, and at the
-// end into C. Before each such block of steps the bytes of A are made places in the table.
+// end into C. The bytes of A are made places in the table before, for four such blocks at a time: the first lookups after that
+// wait for them to come back from memory.
 //
 // Isa provides V, a vector of nr bytes, its tier's Vectors (with zero, load and nibbles of V), and
 //   lookup(line, index), add_lookup(v, line, index)   shuffle(line, index); v += that
@@ -79,6 +80,8 @@ void lookup_tile(const TileArgs& args) {
       return a + r * a_stride + at;
   };
 
+  constexpr ptrdiff_t most_places = 4 * most;  // steps whose bytes have theirs in `offset`
+  alignas(64) uint16_t offset[sets][2 * most_places];
   alignas(64) uint16_t differ[rows][width];  // in how many places, in `blocks` blocks of steps
   int blocks = 0;
   alignas(64) int32_t sum[rows][width];  // where C takes only a part of the last panel, or there are more blocks
@@ -92,23 +95,27 @@ void lookup_tile(const TileArgs& args) {
   });
 
   auto take = [&](ptrdiff_t left, bool last_run) NARROW_LAMBDA {
+    ptrdiff_t done = most_places;  // of these steps
     do {  // once at least
-      const ptrdiff_t steps = left < most ? left : most;
-      alignas(64) uint16_t offset[sets][64];
-      unroll<pairs>([&](int s) NARROW_LAMBDA { Isa::line_offsets(row(2 * s), row(2 * s + 1), steps, offset[s]); });
-      if constexpr (sets > pairs) Isa::line_offsets(row(rows - 1), nullptr, steps, offset[pairs]);
-      at += steps;
+      if (done == most_places) {
+        const ptrdiff_t some = left < most_places ? left : most_places;
+        unroll<pairs>([&](int s) NARROW_LAMBDA { Isa::line_offsets(row(2 * s), row(2 * s + 1), some, offset[s]); });
+        if constexpr (sets > pairs) Isa::line_offsets(row(rows - 1), nullptr, some, offset[pairs]);
+        at += some;
+        done = 0;
+      }
+      const ptrdiff_t steps = left < most ? left : most, end = done + steps;
 
       V both[sets][panels], second[sets][panels];
       unroll<sets, panels>([&](int s, int p) NARROW_LAMBDA { both[s][p] = second[s][p] = Vectors::zero(); });
-      for (ptrdiff_t i = 0; i < 2 * steps; i += lookups, b += unit * nr) {
+      for (ptrdiff_t i = done; i < end; i += unit, b += unit * nr) {
         V few[sets][panels];
         unroll<lookups>([&](auto n) NARROW_LAMBDA {
           unroll<panels>([&](int p) NARROW_LAMBDA {
             const V index = Vectors::template nibbles<n % 2>(Vectors::load(b + p * b_stride + n / 2 * nr));
             unroll<sets>([&](auto s) NARROW_LAMBDA {
               const V line = Vectors::load(table + (s < pairs ? 0 : DifferenceTable<nr>::for_one_row) +
-                                       nr / 16 * static_cast<size_t>(offset[s][i + n]));
+                                       nr / 16 * static_cast<size_t>(offset[s][2 * i + n]));
               if constexpr (s == pairs)
                 Isa::add_lookup(both[s][p], line, index);
               else if constexpr (n % 3 == 0)
@@ -121,6 +128,7 @@ void lookup_tile(const TileArgs& args) {
             unroll<pairs, panels>([&](int s, int p) NARROW_LAMBDA { Isa::add_few(few[s][p], both[s][p], second[s][p]); });
         });
       }
+      done = end;
       V count[rows][panels];
       unroll<rows, panels>([&](int r, int p) NARROW_LAMBDA {
         const int s = r / 2;
