@@ -89,6 +89,7 @@ struct Pass {
   /// the pace of a pass, each for a share of what is read after it. Those of groups need not be told.
   void ask(const Product& p) {
     next = next_end = nullptr;
+    args.next = nullptr;
     args.next_step = next_share = 0;
     if (p.groups.count || buffer) return;
     if (ahead) {
