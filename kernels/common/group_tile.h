@@ -109,10 +109,9 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
   const Groups groups = *args.groups;
   const ptrdiff_t a_stride = args.a_stride;
   const int scale_bytes = groups.scale == Type::f32 ? 4 : 2;
-  const ptrdiff_t zero_point_bytes = nr * (plain                                        ? 0
-                                           : groups.zero_points == ZeroPoints::integers ? 2
-                                           : groups.zero_points == ZeroPoints::floats   ? 4
-                                                                                        : 0);
+  const ZeroPoints kind = plain ? ZeroPoints::constant : groups.zero_points;
+  const bool row_scales = !plain && groups.row_scales;
+  const ptrdiff_t zero_point_bytes = nr * (kind == ZeroPoints::integers ? 2 : kind == ZeroPoints::floats ? 4 : 0);
   const char* a = static_cast<const char*>(args.a);
   const char* a_sums = a + groups.a_sums;
   const char* a_scales = a + groups.a_scales;
@@ -146,17 +145,17 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     I total[rows][vectors];
     auto begin = [&]() NARROW_LAMBDA {  // with what zero points add
       unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { total[r][v] = a_sum(r); });
-      if (!plain && groups.zero_points == ZeroPoints::integers) {
+      if (kind == ZeroPoints::integers) {
         unroll<vectors>([&](int v) NARROW_LAMBDA {
           const I zero_point = S::load(reinterpret_cast<const int16_t*>(zero_points) + v * S::width);
           unroll<rows>([&](int r) NARROW_LAMBDA { total[r][v] = S::mul(total[r][v], zero_point); });
         });
-      } else if (!plain && groups.zero_points == ZeroPoints::floats) {
+      } else if (kind == ZeroPoints::floats) {
         unroll<vectors>([&](int v) NARROW_LAMBDA {
           const F zero_point = S::load(reinterpret_cast<const float*>(zero_points) + v * S::width);
           unroll<rows>([&](int r) NARROW_LAMBDA {
             F by = S::to_float(total[r][v]);
-            if (groups.row_scales) by = by * row_scale(r);
+            if (row_scales) by = by * row_scale(r);
             sum[r][v] = S::fma(by, zero_point, sum[r][v]);
             total[r][v] = S::mul(total[r][v], S::broadcast(groups.b_zero));
           });
@@ -228,7 +227,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     load_scales<S>(groups.scale, scales, scale);
     unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
       F by = scale[v];
-      if (!plain && groups.row_scales) by = by * row_scale(r);
+      if (row_scales) by = by * row_scale(r);
       sum[r][v] = S::fma(S::to_float(total[r][v]), by, sum[r][v]);
     });
     b = after;
