@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "src/bits.h"
+#include "src/pass.h"
 
 namespace narrow {
 namespace {
@@ -64,133 +65,6 @@ Reals reals_of(const EpilogueSpec& spec, const Rows& a, const Columns& columns) 
           .top_bit = static_cast<std::uint8_t>(top_bit)};
 }
 
-/// One pass of tiles over a strip, each tile below the one before.
-struct Pass {
-  const TileFn* run;
-  char* buffer;       ///< for B unpacked; null where tiles read the panels
-  bool apart;         ///< panels are taken one after another, by tiles of one (see Kernel::stream_rows)
-  Parts tiles;        ///< in groups of rows
-  std::int64_t tall;  ///< of the first of two tiles, if it is as tall as can be; 0: the two are as alike as can be
-  int row_group;
-  std::int64_t rows;  ///< that are left
-  const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
-  std::ptrdiff_t tail_stride;
-  bool carried;  ///< the sums go on from those in C
-  std::ptrdiff_t c_row_bytes, c_panel_bytes;
-  const char* after;  ///< what is read after the pass; null: nothing that is known
-  bool ahead;         ///< see asks_ahead; the first tile decides, as it is the one to which B is new
-  const char* next;   ///< what the next tile asks for, if it is not yet next_end
-  const char* next_end;
-  std::ptrdiff_t next_share;  ///< from what one tile asks for to what the one below it does
-  Reals reals;                ///< what args.reals is where tiles write floats
-  TileArgs args;              ///< of the next tile
-
-  /// Decides what the tiles ask for: each for what it needs itself a little later; or, as B may come from memory at less than
-  /// the pace of a pass, each for a share of what is read after it. Those of groups need not be told.
-  void ask(const Product& p) {
-    next = next_end = nullptr;
-    args.next = nullptr;
-    args.next_step = next_share = 0;
-    if (p.groups.count || buffer) return;
-    if (ahead) {
-      if (!p.far || (p.from_memory && p.kernel->stream_rows > 0)) return;
-      next = static_cast<const char*>(args.b) + ahead_bytes;
-      next_end = p.panels + p.panel_count * p.panel_stride;
-      args.next_step = p.step_bytes;
-    } else if (after) {
-      next = after;
-      next_end = after + p.step_bytes * args.steps;
-      args.next_step = divide_up(p.step_bytes, tiles.count);
-      next_share = args.next_step * args.steps;
-    }
-  }
-
-  /// Unpacks what the tiles are to read, where that is their way.
-  void unpack(const Product& p) {
-    if (!buffer) return;
-    const Geometry &packed = p.kernel->geometry, &unpacked = p.kernel->unpacking.geometry;
-    const int panels = static_cast<int>(divide_up(args.cols, packed.nr));
-    const std::ptrdiff_t stride = bytes_of_unpacked(unpacked, args.steps * packed.kr);
-    p.kernel->unpacking.run({args.b, args.b_stride, panels, args.steps, buffer, stride});
-    args.b = buffer;
-    args.b_stride = stride;
-    args.steps = args.steps * packed.kr / unpacked.kr;
-  }
-};
-
-/// See Pass::apart. A function of its own, as its copies would cost every other product 2 ns.
-[[gnu::noinline]] void run_apart(const Pass& pass, int nr, std::int64_t rows) {
-  TileArgs args = pass.args;
-  Reals reals{};
-  if (args.reals) {
-    reals = pass.reals;
-    args.reals = &reals;
-  }
-  for (int left = args.cols; left > 0; left -= nr) {
-    args.cols = std::min(left, nr);
-    pass.run[rows - 1](args);
-    args.b = static_cast<const char*>(args.b) + args.b_stride;
-    args.c = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(args.c) + pass.c_panel_bytes);
-    args.init = offset(args.init, nr);
-    args.first_column += nr;
-    args.turned >>= nr;
-    reals.scale = offset(reals.scale, nr);
-    reals.bias = offset(reals.bias, nr);
-  }
-}
-
-/// The next tiles of a pass, [begin, end), where more changes from tile to tile than the places in A and C.
-[[gnu::noinline]] void run_changing_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t end) {
-  TileArgs& args = pass.args;
-  for (std::int64_t t = begin; t < end; ++t) {
-    const std::int64_t groups = pass.tall == 0 ? pass.tiles[t] : t == 0 ? pass.tall : pass.rows;
-    const std::int64_t rows = pass.row_group == 1 ? groups : std::min(groups * pass.row_group, pass.rows);
-    if (pass.tail && t + 1 == pass.tiles.count) {
-      args.a = pass.tail;
-      args.a_stride = pass.tail_stride;
-    }
-    if (pass.carried) args.init = args.c;
-    args.next = pass.next < pass.next_end ? pass.next : args.b;
-    if (pass.apart)
-      run_apart(pass, p.kernel->geometry.nr, rows);
-    else
-      pass.run[rows - 1](args);
-    args.a = static_cast<const char*>(args.a) + groups * args.a_stride;
-    args.c = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(args.c) + rows * pass.c_row_bytes);
-    if (!pass.carried && args.row_begin) args.row_begin += rows;
-    if (args.reals) pass.reals.row_scale += rows * pass.reals.row_scale_step;
-    pass.next += pass.next_share;
-    pass.rows -= rows;
-  }
-}
-
-/// The next tiles of a pass: [begin, end). Those of small products, of bits above all, take so little time that what is not
-/// needed in between is better passed over for all of them at once (2 to 5 % of 64^3).
-void run_tiles(const Product& p, Pass& pass, std::int64_t begin, std::int64_t end) {
-  TileArgs& args = pass.args;
-  if (pass.tail || pass.row_group > 1 || pass.tall || pass.carried || pass.apart || pass.next || args.row_begin ||
-      (args.reals && pass.reals.row_scale_step)) {
-    run_changing_tiles(p, pass, begin, end);
-    return;
-  }
-  const TileFn* const run = pass.run;
-  const Parts tiles = pass.tiles;
-  const char* a = static_cast<const char*>(args.a);
-  char* c = reinterpret_cast<char*>(args.c);
-  const std::ptrdiff_t a_stride = args.a_stride, c_stride = pass.c_row_bytes;
-  for (std::int64_t t = begin; t < end; ++t) {
-    const std::int64_t rows = tiles[t];
-    args.a = a;
-    args.c = reinterpret_cast<std::int32_t*>(c);
-    run[rows - 1](args);
-    a += rows * a_stride;
-    c += rows * c_stride;
-    pass.rows -= rows;
-  }
-  args.a = a;
-  args.c = reinterpret_cast<std::int32_t*>(c);
-}
-
 /// Bytes from the beginning of a row (group) of A to its values at k.
 std::ptrdiff_t bytes_to_k(const Geometry& g, std::int64_t k) {
   return k * static_cast<std::int64_t>(size_of(g.a)) * g.row_group;
@@ -249,7 +123,7 @@ void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, 
     pass.args.c = sums;
     for (std::int64_t t = 0, row = 0; t < pass.tiles.count; t += batch) {
       std::int32_t* const c = pass.args.c;
-      run_tiles(p, pass, t, std::min(t + batch, pass.tiles.count));
+      pass.run_tiles(p, t, std::min(t + batch, pass.tiles.count));
       const std::int64_t done = unit.rows - pass.rows;
       if (last)
         finish(p, item, rows.from(row, g.row_group), columns, c, pass.args.c_stride, unit.row + row, column,
@@ -364,7 +238,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
         pass.args.reals = &pass.reals;
       }
     }
-    run_tiles(p, pass, 0, pass.tiles.count);
+    pass.run_tiles(p, 0, pass.tiles.count);
   }
 }
 

@@ -1,0 +1,138 @@
+// A pass of tiles over a strip of B: how they follow one another, what they read and what they ask for meanwhile. All of it
+// inline in the one place that uses it, as calls would cost the smallest products 2 to 4 %.
+#pragma once
+
+#include <algorithm>
+
+#include "src/blocking.h"
+#include "src/operand.h"
+
+namespace narrow {
+
+/// One pass of tiles over a strip, each tile below the one before.
+struct Pass {
+  const TileFn* run;
+  char* buffer;       ///< for B unpacked; null where tiles read the panels
+  bool apart;         ///< panels are taken one after another, by tiles of one (see Kernel::stream_rows)
+  Parts tiles;        ///< in groups of rows
+  std::int64_t tall;  ///< of the first of two tiles, if it is as tall as can be; 0: the two are as alike as can be
+  int row_group;
+  std::int64_t rows;  ///< that are left
+  const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
+  std::ptrdiff_t tail_stride;
+  bool carried;  ///< the sums go on from those in C
+  std::ptrdiff_t c_row_bytes, c_panel_bytes;
+  const char* after;  ///< what is read after the pass; null: nothing that is known
+  bool ahead;         ///< see asks_ahead; the first tile decides, as it is the one to which B is new
+  const char* next;   ///< what the next tile asks for, if it is not yet next_end
+  const char* next_end;
+  std::ptrdiff_t next_share;  ///< from what one tile asks for to what the one below it does
+  Reals reals;                ///< what args.reals is where tiles write floats
+  TileArgs args;              ///< of the next tile
+
+  /// Decides what the tiles ask for: each for what it needs itself a little later; or, as B may come from memory at less than
+  /// the pace of a pass, each for a share of what is read after it. Those of groups need not be told.
+  void ask(const Product& p) {
+    next = next_end = nullptr;
+    args.next = nullptr;
+    args.next_step = next_share = 0;
+    if (p.groups.count || buffer) return;
+    if (ahead) {
+      if (!p.far || (p.from_memory && p.kernel->stream_rows > 0)) return;
+      next = static_cast<const char*>(args.b) + ahead_bytes;
+      next_end = p.panels + p.panel_count * p.panel_stride;
+      args.next_step = p.step_bytes;
+    } else if (after) {
+      next = after;
+      next_end = after + p.step_bytes * args.steps;
+      args.next_step = divide_up(p.step_bytes, tiles.count);
+      next_share = args.next_step * args.steps;
+    }
+  }
+
+  /// Unpacks what the tiles are to read, where that is their way.
+  void unpack(const Product& p) {
+    if (!buffer) return;
+    const Geometry &packed = p.kernel->geometry, &unpacked = p.kernel->unpacking.geometry;
+    const int panels = static_cast<int>(divide_up(args.cols, packed.nr));
+    const std::ptrdiff_t stride = bytes_of_unpacked(unpacked, args.steps * packed.kr);
+    p.kernel->unpacking.run({args.b, args.b_stride, panels, args.steps, buffer, stride});
+    args.b = buffer;
+    args.b_stride = stride;
+    args.steps = args.steps * packed.kr / unpacked.kr;
+  }
+
+  /// The next tiles: [begin, end).
+  void run_tiles(const Product& p, std::int64_t begin, std::int64_t end) {
+    if (row_group > 1 || tall != 0 || tail || apart || carried || args.row_begin || next ||
+        (args.reals && reals.row_scale_step != 0))
+      run_in_turn<true>(p, begin, end);
+    else
+      run_in_turn<false>(p, begin, end);
+  }
+
+ private:
+  /// `more` than the places in A and C changes from tile to tile. In most small products nothing does, and their tiles, of bits
+  /// above all, take so little time that what is not needed in between is better left out (2 to 5 % of 64^3).
+  template <bool more>
+  void run_in_turn(const Product& p, std::int64_t begin, std::int64_t end) {
+    const TileFn* const run_rows = run;
+    const Parts parts = tiles;
+    const char* a = static_cast<const char*>(args.a);
+    char* c = reinterpret_cast<char*>(args.c);
+    std::ptrdiff_t a_stride = args.a_stride;
+    const std::ptrdiff_t c_stride = c_row_bytes;
+    for (std::int64_t t = begin; t < end; ++t) {
+      std::int64_t groups = parts[t], count = groups;
+      if constexpr (more) {
+        if (tall != 0) groups = t == 0 ? tall : rows;
+        count = row_group == 1 ? groups : std::min(groups * row_group, rows);
+        if (tail && t + 1 == parts.count) {
+          a = tail;
+          args.a_stride = a_stride = tail_stride;
+        }
+        if (carried) args.init = reinterpret_cast<const std::int32_t*>(c);
+        args.next = next < next_end ? next : args.b;
+      }
+      args.a = a;
+      args.c = reinterpret_cast<std::int32_t*>(c);
+      if (more && apart)
+        run_apart(p.kernel->geometry.nr, count);
+      else
+        run_rows[count - 1](args);
+      a += groups * a_stride;
+      c += count * c_stride;
+      rows -= count;
+      if constexpr (more) {
+        if (!carried && args.row_begin) args.row_begin += count;
+        if (args.reals) reals.row_scale += count * reals.row_scale_step;
+        next += next_share;
+      }
+    }
+    args.a = a;
+    args.c = reinterpret_cast<std::int32_t*>(c);
+  }
+
+  /// See `apart`. A function of its own, as its copies would cost every other product 2 ns.
+  [[gnu::noinline]] void run_apart(int nr, std::int64_t count) const {
+    TileArgs one = args;
+    Reals by{};
+    if (one.reals) {
+      by = reals;
+      one.reals = &by;
+    }
+    for (int left = one.cols; left > 0; left -= nr) {
+      one.cols = std::min(left, nr);
+      run[count - 1](one);
+      one.b = static_cast<const char*>(one.b) + one.b_stride;
+      one.c = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(one.c) + c_panel_bytes);
+      one.init = offset(one.init, nr);
+      one.first_column += nr;
+      one.turned >>= nr;
+      by.scale = offset(by.scale, nr);
+      by.bias = offset(by.bias, nr);
+    }
+  }
+};
+
+}  // namespace narrow
