@@ -35,7 +35,7 @@ int strip_width(const Geometry& g, std::int64_t m, int widest) noexcept {
     if (m <= g.max_rows[w - 1]) return w;
   const auto passes = [&](int w) { return divide_up(m, g.max_rows[w - 1]); };
   int width = g.max_panels;
-  for (int w = width - 1; w > 1; --w)
+  for (int w = width - 1; w >= std::min(widest, 2); --w)
     if (passes(w) < passes(width)) width = w;
   return width;
 }

@@ -16,7 +16,7 @@ namespace {
 std::int64_t count_of(const WeightsDesc& d) { return (d.k + d.groups.size - 1) / d.groups.size; }
 std::int64_t padded(std::int64_t k) { return (k + 7) / 8 * 8; }
 
-/// Values of `count` k, a multiple of k_unit, of one panel -> its k-steps; nibbles in pairs of (half) steps of `kr`.
+/// Values of `count` k, a multiple of k_unit, of one panel -> its k-steps; nibbles in pairs of half steps, whose k are `kr`.
 void store_values(int nr, int kr, bool nibbles, int count, const std::uint8_t (*values)[read_chunk], char* dst) {
   for (int k = 0; k < count; k += nibbles ? 2 * kr : kr)
     for (int c = 0; c < nr; ++c, dst += kr)
@@ -159,7 +159,7 @@ bool pack_column_panel(const WeightsDesc& d, const Kernel& kernel, std::int64_t 
         std::fill(values[c] + count, values[c] + stored, std::uint8_t{0});
         for (int i = 0; i < count; ++i) sums[c] += values[c][i];
       }
-      store_values(g.nr, g.kr / 2, true, stored, values, panel);
+      store_values(g.nr, half_step(g), true, stored, values, panel);
     } else {
       std::int32_t sum[max_tile_cols];
       kernel.pack_b({values, Order::nk, read_chunk, count, stored, cols, panel, 0, false});

@@ -32,8 +32,6 @@ void fill(const ConvDesc& d, const Product& p, std::int64_t channels, std::int64
       std::memset(to, 0xff, static_cast<std::size_t>(channels / 8));
       if (channels % 8) to[channels / 8] = static_cast<char>((1 << channels % 8) - 1);
     }
-  } else if (a == Type::s16) {
-    std::fill_n(reinterpret_cast<std::int16_t*>(to), pixels * elements, static_cast<std::int16_t>(p.spec.a_zero_point));
   } else {
     std::memset(to, p.spec.a_zero_point, static_cast<std::size_t>(pixels * bytes));
   }

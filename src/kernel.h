@@ -24,9 +24,10 @@
 //
 // so one vector load brings kr values of each of several columns, and the matching kr values of a row are broadcast.
 //
-// Values of 4 bits lie in pairs of half steps: a step of kr = 8 is nr bytes of four, the low nibbles the k 0..3 of a column and
-// the high ones its k 4..7, so that a shift and two ands make of it two steps as above. They are unsigned; s4 is kept as value
-// + 8, with the zero point 8. (Grouped kernels count these half steps as steps.)
+// Values of 4 bits lie in pairs of half steps: eight k are nr times four bytes, the low nibbles the k 0..3 of a column and the
+// high ones its k 4..7, so that a shift and two ands make of them two steps as above, of kr = 4. They are unsigned; s4 is kept
+// as value + 8, with the zero point 8. (Grouped kernels count these half steps as steps. Where kr is less than 8, they are
+// halves of it.)
 //
 // Bits (Type::b1) are moved by the byte: wherever k, kr, k_unit or an element is spoken of, it is bytes of eight bits each. The
 // sum of products of +1 and -1 is k - 2 * popcount(a xor b), k in bits. Padding is zero in A as in B, so the xor of it
@@ -39,8 +40,8 @@
 // worth two each, and at the end the places of the last sum are counted besides.
 //
 // Weights of bits for A of bytes (Geometry::b_bits is 1) are products of integers like those of int8. Only, a panel holds bits:
-// bit i of a step, from the lowest of its first byte on, is what byte i of such a step of int8 would be. A load of B makes -1
-// and +1 of them. There is no zero among these, so it is A whose padding must be zero.
+// bit i of a step, from the lowest of its first byte on, is what byte i of such a step of int8 would be, if a kernel does not
+// put them otherwise. A load of B makes -1 and +1 of them. There is no zero among these, so it is A whose padding must be zero.
 #pragma once
 
 #include <stddef.h>
@@ -148,6 +149,9 @@ struct Geometry {
   int b_bits = 8;                 ///< of packed B for each k: 8; 4, see above; 1 where b is bits and a is not
   bool running = false;           ///< bits: see above; A is never read in place, nor k taken in parts
 };
+
+/// k of a half step, where B has 4 bits.
+constexpr int half_step(const Geometry& g) { return g.kr < 8 ? g.kr / 2 : 4; }
 
 /// What a tile asks for while it works is what is read next, for the L2 cache; but where few rows hurry through B, what it will
 /// need itself some lines later, for the L1 cache: then nothing else is in time. One or two rows leave it to the hardware,

@@ -56,6 +56,7 @@ struct Vector256 {
   }
   static NARROW_INLINE Acc zero() { return _mm256_setzero_si256(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm256_add_epi32(a, b); }
+  static NARROW_INLINE Acc ones_of_16_bits() { return _mm256_set1_epi16(1); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) {
     return add(sum, _mm256_loadu_si256(reinterpret_cast<const Acc*>(init)));
   }

@@ -22,7 +22,7 @@ struct Int4 : Vector512 {  // sums of 16 bits
   static NARROW_INLINE B step_of(Packed pairs) {
     return nibbles<step>(pairs);
   }
-  static NARROW_INLINE Simd::I to_int(Acc x) { return _mm512_madd_epi16(x, _mm512_set1_epi16(1)); }
+  static NARROW_INLINE Simd::I to_int(Acc x) { return _mm512_madd_epi16(x, ones_of_16_bits()); }
   // Assembly, because g++ 12 makes trees of the sums and spills the products.
   static NARROW_INLINE void dot(Acc& acc, B b, A a) {
     Acc sum = acc, product;

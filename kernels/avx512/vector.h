@@ -63,6 +63,7 @@ struct Vector512 {
   }
   static NARROW_INLINE Acc zero() { return _mm512_setzero_si512(); }
   static NARROW_INLINE Acc add(Acc a, Acc b) { return _mm512_add_epi32(a, b); }
+  static NARROW_INLINE Acc ones_of_16_bits() { return _mm512_set1_epi16(1); }
   static NARROW_INLINE Acc finish(Acc sum, const int32_t* init) { return add(sum, _mm512_loadu_si512(init)); }
   using ToReal = Scaling<Simd>;
   static NARROW_INLINE void store(int32_t* p, Acc v) { _mm512_storeu_si512(p, v); }
