@@ -79,6 +79,7 @@ Status unpack_bits(const BitRows& d, const void* bits, void* values, const Paral
   if (Status s = check(d, bits, values); !s.ok()) return s;
   if (d.type != Type::f32 && d.type != Type::bf16 && d.type != Type::f16 && d.type != Type::s8)
     return {Code::unsupported, "bits: unpacked values are f32, bf16, f16 or s8"};
+  if (d.k == 0) return {};
   const auto element = static_cast<std::int64_t>(size_of(d.type));
   claim(parallel, (d.rows + rows_of_piece - 1) / rows_of_piece, [&](int, std::int64_t piece) {
     for (std::int64_t i = piece * rows_of_piece; i < std::min(d.rows, (piece + 1) * rows_of_piece); ++i)

@@ -34,9 +34,15 @@ constexpr std::int64_t bytes_of(Type type, std::int64_t elements) {
   return is_4bit(type) ? elements / 2 + elements % 2 : elements * static_cast<std::int64_t>(size_of(type));
 }
 
+/// p + by; null where there is nothing.
+template <class T>
+T* offset(T* p, std::int64_t by) {
+  return p ? p + by : nullptr;
+}
+
 /// Whether the bits from k to the end of the last word are 0 in each of `rows` rows.
 inline bool padding_is_zero(const void* bits, std::int64_t stride, std::int64_t rows, std::int64_t k) {
-  if (k % 32 == 0) return true;
+  if (k % 32 == 0 || rows == 0) return true;
   const char* last = static_cast<const char*>(bits) + k / 32 * 4;
   std::uint32_t any = 0;
   for (std::int64_t i = 0; i < rows; ++i) {

@@ -90,11 +90,12 @@ Status check_blob(const void* blob, std::size_t bytes, BlobHeader* out) noexcept
                     groups.zero_points > ZeroPoints::floats
               : h.group_scale || h.group_zero_points || h.permuted)
     return bad("weights: groups that are none");
+  if (type == Type::b1 && h.has_zero_point) return bad("weights: zero points of bits");
   if (h.for_bytes > (type == Type::b1)) return bad("weights: for an operand that is none");
   if (h.permuted > 1) return bad("weights: the header is damaged");
-  if (h.filter_groups != 0 && (type != Type::b1 || h.filter_groups == 1 || h.n % h.filter_groups != 0))
+  if (h.filter_groups != 0 && (h.filter_groups == 1 || h.n % h.filter_groups != 0))
     return bad("weights: groups of filters that are none");
-  if ((h.filter_h | h.filter_w | h.filter_c) != 0 &&
+  if ((h.filter_groups | h.filter_h | h.filter_w | h.filter_c) != 0 &&
       (type != Type::b1 || !is_filter_k(h.k, h.filter_h, h.filter_w, h.filter_c)))
     return bad("weights: filters that are none");
   if (h.none != 0) return bad("weights: the header is damaged");

@@ -8,13 +8,15 @@
 
 namespace narrow {
 
-/// Calls body(task, piece) for every piece in [0, pieces), shared out over up to parallel.threads tasks. `task` tells the calls
-/// apart that run at the same time (it indexes per-thread scratch); each task sees rising pieces.
-template <class Body>
-void claim(const Parallel& parallel, std::int64_t pieces, const Body& body) {
+/// Calls body(task, piece, state) for every piece in [0, pieces), shared out over up to parallel.threads tasks. `task` tells
+/// the calls apart that run at the same time (it indexes per-thread scratch); each task sees rising pieces, and a State of its
+/// own, which begins as State{}.
+template <class State, class Body>
+void claim_with(const Parallel& parallel, std::int64_t pieces, const Body& body) {
   const std::int64_t tasks = parallel.for_each && parallel.threads < pieces ? parallel.threads : parallel.for_each ? pieces : 1;
   if (tasks <= 1) {
-    for (std::int64_t i = 0; i < pieces; ++i) body(0, i);
+    State state{};
+    for (std::int64_t i = 0; i < pieces; ++i) body(0, i, state);
     return;
   }
   struct Shared {
@@ -26,9 +28,17 @@ void claim(const Parallel& parallel, std::int64_t pieces, const Body& body) {
       parallel.context, static_cast<int>(tasks),
       [](void* argument, int task) {
         auto& s = *static_cast<Shared*>(argument);
-        for (std::int64_t i; (i = s.next.fetch_add(1, std::memory_order_relaxed)) < s.pieces;) s.body(task, i);
+        State state{};
+        for (std::int64_t i; (i = s.next.fetch_add(1, std::memory_order_relaxed)) < s.pieces;) s.body(task, i, state);
       },
       &shared);
+}
+
+/// body(task, piece).
+template <class Body>
+void claim(const Parallel& parallel, std::int64_t pieces, const Body& body) {
+  struct None {};
+  claim_with<None>(parallel, pieces, [&](int task, std::int64_t piece, None&) { body(task, piece); });
 }
 
 }  // namespace narrow

@@ -311,6 +311,8 @@ struct ConvAccess {
       conv.out_h_ = conv_output(conv.conv_h_, d.pool.h, d.pool.stride_h, 1, d.pool.pad_top + d.pool.pad_bottom);
       conv.out_w_ = conv_output(conv.conv_w_, d.pool.w, d.pool.stride_w, 1, d.pool.pad_left + d.pool.pad_right);
     }
+    if (conv.conv_w_ > 0 && conv.conv_h_ > n_limit / conv.conv_w_)
+      return invalid("conv: more than 2^31 - 1 output pixels of an image");
     if (g.a == Type::b1) p.spec.offset = static_cast<std::int32_t>(d.kernel_h * d.kernel_w * (d.c / d.groups));
     p.n = w.n() / d.groups;
     p.k = elements_of(g.a, p.real_k);  // of what tiles read, and so is a

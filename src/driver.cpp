@@ -16,17 +16,42 @@ struct Slab {
   const GemmArgs* items;
   int item;
   std::int64_t row, rows;
+};
 
-  /// Calls body(item index, first row in the item, rows, first row in the slab) for each item's share.
-  template <class Body>
-  void each(const Body& body) const {
-    std::int64_t done = 0, from = row;
-    for (int i = item; done < rows; ++i, from = 0) {
-      const std::int64_t count = std::min(items[i].m - from, rows - done);
-      if (count > 0) body(i, from, count, done);
-      done += count;
-    }
+/// The blocks of a slab, up to `block_rows` rows each, none of which spans two items.
+class Blocks {
+ public:
+  /// Where those that look at rising blocks have got to: at this item of the slab, before which lie so many rows and blocks.
+  struct Cursor {
+    int item = 0;
+    std::int64_t rows = 0, blocks = 0;
+  };
+
+  Blocks(const Slab& slab, std::int64_t block_rows) : slab_(slab), block_rows_(block_rows) {}
+
+  std::int64_t count() const {
+    Cursor at;
+    while (at.rows < slab_.rows) pass(&at);
+    return at.blocks;
   }
+  /// Calls body(item, first row in it, rows, first row in the slab) for a block, which is no earlier one than `at` has seen.
+  template <class Body>
+  void visit(std::int64_t block, Cursor* at, const Body& body) const {
+    Cursor next = *at;
+    for (pass(&next); next.blocks <= block; pass(&next)) *at = next;
+    const std::int64_t row = (block - at->blocks) * block_rows_;
+    body(slab_.item + at->item, first_row(*at) + row, std::min(block_rows_, next.rows - at->rows - row), at->rows + row);
+  }
+
+ private:
+  std::int64_t first_row(const Cursor& at) const { return at.item == 0 ? slab_.row : 0; }
+  void pass(Cursor* at) const {
+    const std::int64_t rows = std::min(slab_.items[slab_.item + at->item].m - first_row(*at), slab_.rows - at->rows);
+    *at = {at->item + 1, at->rows + rows, at->blocks + divide_up(rows, block_rows_)};
+  }
+
+  const Slab& slab_;
+  std::int64_t block_rows_;
 };
 
 class Call {
@@ -42,10 +67,11 @@ class Call {
     if (reading_ == Reading::packed) pack_slab(slab);
     const Parts chunks = split(p_.panel_count, b_.chunk_panels);
     const std::int64_t per_block = chunks.count * b_.slices;
-    claim(parallel_, count_blocks(slab, b_.block_rows) * per_block, [&](int task, std::int64_t piece) {
+    const Blocks blocks(slab, b_.block_rows);
+    claim_with<Blocks::Cursor>(parallel_, blocks.count() * per_block, [&](int task, std::int64_t piece, Blocks::Cursor& at) {
       const std::int64_t block = divide(piece, per_block), within = piece - block * per_block;
       const std::int64_t chunk = divide(within, b_.slices), slice = within - chunk * b_.slices;
-      with_block(slab, b_.block_rows, block, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
+      blocks.visit(block, &at, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
         Unit unit{};
         unit.row = row;
         unit.rows = count;
@@ -64,21 +90,6 @@ class Call {
   }
 
  private:
-  /// Blocks never span two items.
-  static std::int64_t count_blocks(const Slab& slab, std::int64_t rows) {
-    std::int64_t blocks = 0;
-    slab.each([&](int, std::int64_t, std::int64_t count, std::int64_t) { blocks += divide_up(count, rows); });
-    return blocks;
-  }
-  template <class Body>
-  static void with_block(const Slab& slab, std::int64_t rows, std::int64_t index, const Body& body) {
-    slab.each([&](int item, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
-      const std::int64_t blocks = divide_up(count, rows), at = index * rows;
-      if (index >= 0 && index < blocks) body(item, row + at, std::min(rows, count - at), in_slab + at);
-      index -= blocks;
-    });
-  }
-
   Rows rows_of(int i, std::int64_t row, std::int64_t in_slab) const {
     if (reading_ == Reading::packed) return packed_rows(p_, packed_).from(in_slab, p_.kernel->geometry.row_group);
     if (reading_ == Reading::tail_copied)
@@ -90,8 +101,9 @@ class Call {
     // Small pieces where there are threads to share them out to; one pass where there are none.
     const int group = p_.kernel->geometry.row_group;
     const std::int64_t piece_rows = b_.threads > 1 ? round_up(8, group) : round_up(slab.rows, group);
-    claim(parallel_, count_blocks(slab, piece_rows), [&](int, std::int64_t piece) {
-      with_block(slab, piece_rows, piece, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
+    const Blocks pieces(slab, piece_rows);
+    claim_with<Blocks::Cursor>(parallel_, pieces.count(), [&](int, std::int64_t piece, Blocks::Cursor& at) {
+      pieces.visit(piece, &at, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
         pack_rows(products_[i], items_[i], row, count, packed_, in_slab);
       });
     });
@@ -230,7 +242,7 @@ std::size_t scratch_up_to(const Product& p, std::int64_t m, int threads) noexcep
   std::int64_t largest_tile = 0;
   const Geometry& g = p.kernel->geometry;
   for (int w = 1; w <= g.max_panels; ++w) largest_tile = std::max<std::int64_t>(largest_tile, w * g.nr * g.max_rows[w - 1]);
-  const int used = may_slice(p) ? blocking(p, m, threads).threads : 1;  // fewer rows use no more
+  const std::int64_t used = may_slice(p) ? blocking(p, m, threads).threads : 1;  // fewer rows use no more
   const std::size_t partial = used > 1 ? sizeof(std::int32_t) * static_cast<std::size_t>(2 * used * largest_tile) : 0;
   if (m <= 0 || p.n == 0 || p.window.rows || (!may_pack(p, m) && partial == 0)) return 0;
   return bytes_for_any_rows(p, m, threads) + partial;

@@ -76,6 +76,7 @@ Status check_bits(const GemmDesc& d, std::int64_t n, bool quantized) {
   if (!d.threshold && n > 0) return invalid("gemm: a b1 output needs thresholds");
   if (quantized) return invalid("gemm: a b1 output needs an integer a, or one of bits");
   if (d.bias_f32) return invalid("gemm: a b1 output takes an s32 bias");
+  if (d.requantize != Requantize::float_multiplier) return invalid("gemm: fixed_point needs an s8 or u8 output");
   if (d.accumulate || d.residual != Type::none || d.activation != Activation::none)
     return invalid("gemm: a b1 output takes no accumulate, residual or activation");
   if (d.at_most)

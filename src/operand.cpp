@@ -39,11 +39,12 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
                std::int64_t to) {
   const Geometry& g = p.kernel->geometry;
   const bool quantized = g.a != Type::b1 && is_float(p.a);
-  const char* src = static_cast<const char*>(item.a) + bytes_of(p.a, row * item.a_stride);
-  if (p.permutation) src = gather_rows(p, src, item.a_stride, count, packed.gathered + to * bytes_of(p.a, gathered_stride(p)));
+  const std::int64_t stride = stride_of_a(p, item);
+  const char* src = static_cast<const char*>(item.a) + bytes_of(p.a, row * stride);
+  if (p.permutation) src = gather_rows(p, src, stride, count, packed.gathered + to * bytes_of(p.a, gathered_stride(p)));
   p.kernel->pack_a({.src = src,
                     .src_type = p.flips ? g.a : p.a,
-                    .stride = p.permutation ? gathered_stride(p) : item.a_stride,
+                    .stride = p.permutation ? gathered_stride(p) : stride,
                     .rows = static_cast<int>(count),
                     .k = p.k,
                     .k_padded = p.packed_row_bytes / static_cast<std::int64_t>(size_of(g.a)),

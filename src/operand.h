@@ -16,10 +16,9 @@ inline char* align(void* scratch) {
 /// So few rows are read in place whatever their stride.
 inline constexpr std::int64_t in_place_rows = 4;
 
-/// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways. (Rows of 16 bits are
-/// what a convolution has made of its images: there is no packing those again.)
+/// A's rows in place would collide in the L1 cache when a tile walks more of them than a set has ways.
 inline bool aliases(const Product& p, const GemmArgs& item) {
-  return item.m > in_place_rows && p.a != Type::s16 && item.a_stride * static_cast<std::int64_t>(size_of(p.a)) % 4096 == 0;
+  return item.m > in_place_rows && item.a_stride * static_cast<std::int64_t>(size_of(p.a)) % 4096 == 0;
 }
 
 /// How A comes to the tiles.
@@ -100,13 +99,11 @@ struct Rows {
   }
 };
 
-template <class T>
-T* offset(T* p, std::int64_t by) {
-  return p ? p + by : nullptr;
-}
+/// From row to row of A as it was given. Rows without values may be nowhere, and so there is nothing between them.
+inline std::int64_t stride_of_a(const Product& p, const GemmArgs& item) { return p.k > 0 ? item.a_stride : 0; }
 
 inline Rows in_place(const Product& p, const GemmArgs& item) {
-  return {static_cast<const char*>(item.a), item.a_stride * static_cast<std::ptrdiff_t>(size_of(p.a)), item.a_scale,
+  return {static_cast<const char*>(item.a), stride_of_a(p, item) * static_cast<std::ptrdiff_t>(size_of(p.a)), item.a_scale,
           item.a_zero_point, nullptr};
 }
 

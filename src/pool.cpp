@@ -34,7 +34,7 @@ void merge(char* out, const char* from, std::int64_t bytes) {
 
 Status check_pool(const PoolWindow& p, std::int64_t h, std::int64_t w) noexcept {
   for (std::int64_t size : {p.h, p.w, p.stride_h, p.stride_w, h, w})
-    if (size < 1 || size > size_limit) return invalid("pool: sizes and strides are at least 1");
+    if (size < 1 || size > size_limit) return invalid("pool: sizes and strides are 1 to 2^30");
   for (std::int64_t pad : {p.pad_top, p.pad_bottom})
     if (pad < 0 || pad >= p.h) return invalid("pool: padding is negative or as high as the window");
   for (std::int64_t pad : {p.pad_left, p.pad_right})

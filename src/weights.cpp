@@ -81,7 +81,8 @@ std::int64_t sum_bound(const WeightsDesc& d, std::int64_t begin, std::int64_t en
       reach = std::max<std::int64_t>({reach, zero_point(d, j) - lowest, lowest + 15 - zero_point(d, j)});
     return d.k * reach;
   }
-  if (d.k <= max_k(Type::u8, Type::s8, true) || d.data_type != Type::none) return d.k * (d.zero_point ? 255 : 128);
+  const bool quantized = d.data_type != Type::none;
+  if (d.k <= max_k(Type::u8, Type::s8, true) || quantized) return d.k * (d.zero_point && !quantized ? 255 : 128);
   const auto* data = static_cast<const std::int8_t*>(d.data);
   const std::int64_t stride = stride_of(d);
   std::int64_t bound = 0;
@@ -203,8 +204,8 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
                                                   per_column_zero ? zero_points + j : nullptr);
       }
     } else {
-      kernel.pack_b({static_cast<const std::int8_t*>(d.data) + (d.order == Order::nk ? begin * stride : begin), d.order, stride,
-                     k, padded_k(k, g), static_cast<int>(end - begin), panel(first),
+      kernel.pack_b({offset(static_cast<const std::int8_t*>(d.data), d.order == Order::nk ? begin * stride : begin), d.order,
+                     stride, k, padded_k(k, g), static_cast<int>(end - begin), panel(first),
                      static_cast<std::ptrdiff_t>(h.panel_stride), around_caches});
     }
     if (!all_finite) finite = false;
@@ -218,7 +219,7 @@ Status WeightsAccess::add(const WeightsDesc& d, const Parallel& parallel, Weight
     }
     for (std::int64_t j = begin; j < end && !grouped; ++j) {
       if (d.type == Type::b1)
-        sums[j] = sum_of_bits(static_cast<const char*>(d.data) + j * stride, d.k);
+        sums[j] = sum_of_bits(offset(static_cast<const char*>(d.data), j * stride), d.k);
       else if (h.has_zero_point)
         sums[j] = static_cast<std::int32_t>(sums[j] - d.k * zero_points[per_column_zero ? j : 0]);  // modulo 2^32, as all sums
     }
@@ -297,7 +298,7 @@ Status WeightsStream::begin(const WeightsDesc& whole, void* buffer, std::size_t 
 }
 
 Status WeightsStream::add(const WeightsDesc& block, const Parallel& parallel) noexcept {
-  if (!kernel_) return invalid("weights: add before begin");
+  if (!kernel_) return invalid("weights: add before begin, or after finish");
   WeightsDesc d;
   if (Status s = check_weights(block, &d); !s.ok()) return s;
   BlobHeader h;

@@ -212,6 +212,32 @@ TEST(Blobs, ForgedSizesThatWrapAround) {
   EXPECT_EQ(Weights::open(blob.data(), blob.size(), &opened).code, Code::bad_weights);
 }
 
+/// Bits have no zero points: a blob that brings some has been made to.
+TEST_P(Blobs, ZeroPointsOfBits) {
+  const std::int32_t bits[2 * 11] = {};
+  for (Type operand : {Type::b1, Type::s8}) {
+    WeightsDesc w;
+    w.type = Type::b1, w.operand = operand, w.n = 11, w.k = 64, w.data = bits, w.cap = GetParam();
+    const Packed honest = packed(w);
+    ASSERT_TRUE(honest.status.ok()) << honest.status.reason;
+    const BlobSections from = WeightsAccess::sections(honest.weights);
+    BlobHeader header = WeightsAccess::header(honest.weights);
+    header.has_zero_point = 1;
+    const BlobSections to = sections_of(header);
+    header.bytes = to.end;
+    Guarded blob(to.end, Weights::alignment);
+    const char* const source = static_cast<const char*>(honest.weights.blob());
+    std::memset(blob.data(), 0, to.end);
+    std::memcpy(blob.data(), &header, sizeof header);
+    std::memcpy(blob.data() + to.panels, source + from.panels, from.end - from.panels);
+    set_checksums(blob.data(), header);
+    Weights opened;
+    const Status s = Weights::open(blob.data(), blob.size(), &opened);
+    EXPECT_EQ(s.code, Code::bad_weights);
+    EXPECT_NE(std::string(s.reason).find("zero points"), std::string::npos) << s.reason;
+  }
+}
+
 TEST_P(Blobs, AnotherVersion) {
   Problem problem(small_case());
   Weights packed, opened;

@@ -135,7 +135,7 @@ TEST(Convolution, WhatIsRefused) {
   ASSERT_TRUE(problem.pack().ok());
   Conv conv;
   EXPECT_EQ(conv.run(problem.args(), nullptr, 0).code, Code::invalid_argument);
-  for (int what = 0; what < 18; ++what) {
+  for (int what = 0; what < 19; ++what) {
     ConvDesc d = problem.desc();
     if (what == 0) d.h = 0;
     if (what == 1) d.stride_w = 0;
@@ -155,6 +155,7 @@ TEST(Convolution, WhatIsRefused) {
     if (what == 15) d.kernel_h = 1, d.kernel_w = 9;  // as many taps
     if (what == 16) d.c = 50;                        // as many words
     if (what == 17) d.pool = {0, 2, 2, 2}, d.gemm.c = Type::b1;
+    if (what == 18) d.h = d.w = 1 << 16;  // more output pixels than there may be rows
     std::vector<std::int32_t> thresholds(5);
     d.gemm.threshold = thresholds.data();
     EXPECT_FALSE(Conv::plan(d, problem.weights(), &conv).ok()) << what;
@@ -234,6 +235,8 @@ TEST(Convolution, GroupsOfWeights) {
   w = {};
   w.k = w.n = 8, w.filter_groups = 2;
   EXPECT_EQ(Weights::packed_size(w, &bytes).code, Code::unsupported);
+  w.type = Type::b1;
+  EXPECT_EQ(Weights::packed_size(w, &bytes).code, Code::invalid_argument) << "no taps";
 }
 
 }  // namespace

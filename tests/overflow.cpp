@@ -101,6 +101,23 @@ TEST_P(OverflowTiers, RefusedBeyondTheLimit) {
   }
 }
 
+/// Of weights that are quantized as they are packed, a zero point is not used: nor does it move the limit.
+TEST_P(OverflowTiers, UnusedZeroPoints) {
+  const std::int64_t k = max_k(Type::u8, Type::s8, true) + 1;
+  const std::vector<float> data(static_cast<std::size_t>(k), 1.0f);
+  const std::int32_t zero_point = 5;
+  WeightsDesc w;
+  w.k = k, w.n = 1, w.data = data.data(), w.data_type = Type::f32, w.zero_point = &zero_point;
+  w.cap = GetParam();
+  const Packed p = packed(w);
+  ASSERT_TRUE(p.status.ok()) << p.status.reason;
+  GemmDesc d;
+  d.cap = GetParam();
+  Gemm plan;
+  const Status s = Gemm::plan(d, p.weights, &plan);
+  EXPECT_TRUE(s.ok()) << s.reason;
+}
+
 /// Weights that are small enough make any k exact.
 TEST_P(OverflowTiers, LongKWithSmallWeights) {
   for (Type a : {Type::u8, Type::s8}) {

@@ -1,5 +1,10 @@
 // Threads for real: the adapters, and many threads on one plan. The suites' names begin with Threads, for runs under a
 // thread sanitizer.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <system_error>
 #include <thread>
 
 #if defined(_OPENMP)
@@ -10,6 +15,10 @@
 #include "tests/parallels.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
+
+#ifndef __has_feature  // of clang
+#define __has_feature(x) 0
+#endif
 
 namespace narrow::test {
 namespace {
@@ -123,6 +132,31 @@ TEST(ThreadsPool, EveryTaskOnce) {
       }
     }
   }
+}
+
+/// A pool whose threads the system refuses, after some that it grants: an exception, and no thread that is left waiting.
+TEST(ThreadsPool, WithoutMemoryForThem) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer)
+  GTEST_SKIP() << "sanitizers need more memory than is left here";
+#endif
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(60);  // instead of waiting for ever
+    const rlimit limit{1 << 30, 1 << 30};
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      const ThreadPool pool(1000);
+    } catch (const std::exception&) {
+      _exit(1);
+    }
+    _exit(2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "memory is not limited here";
+  EXPECT_EQ(WEXITSTATUS(status), 1);
 }
 
 /// narrow asks for at most the number of tasks that the caller allows, and never for one without work.

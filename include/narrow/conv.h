@@ -23,7 +23,8 @@ enum class Padding : std::uint8_t {
 /// the c / groups channels from j / (n / groups) * (c / groups) on; the output's channels (or bits) follow each other as
 /// without.
 struct ConvDesc {
-  std::int64_t h = 0, w = 0, c = 0;  ///< Of one image; these and all below 1 to 2^30, padding from 0 on.
+  std::int64_t h = 0, w = 0, c = 0;  ///< Of one image; these and all below 1 to 2^30, padding from 0 on; h * w * c with the
+                                     ///< padding up to 2^38, and the output pixels of all images up to 2^31 - 1.
   std::int64_t kernel_h = 1, kernel_w = 1;
   std::int64_t stride_h = 1, stride_w = 1;
   std::int64_t dilation_h = 1, dilation_w = 1;

@@ -74,8 +74,8 @@ struct GemmDesc {
   Per multiplier_per = Per::tensor;          ///< tensor or column.
 
   const std::int32_t* threshold = nullptr;  ///< [n], b1: bit j is sum >= threshold[j], or, where at_most[j] is 1,
-  const std::uint8_t* at_most = nullptr;    ///< sum <= threshold[j]. [n] of 0 and 1; null: all 0. Sums with bias_s32; scales,
-                                            ///< activation and the rest are not used. fold_batch_norm makes both.
+  const std::uint8_t* at_most = nullptr;    ///< sum <= threshold[j]. [n] of 0 and 1; null: all 0. Sums with bias_s32; scales
+                                            ///< are not used, and nothing else may be asked for. fold_batch_norm makes both.
 
   Cap cap;  ///< The plan may use the tiers under this cap (and only kernels that read the layout of the weights).
 };

@@ -17,22 +17,14 @@ namespace narrow {
 /// Pass pool.parallel() to narrow; the pool must outlive the calls that use it.
 class ThreadPool {
  public:
+  /// Throws what std::thread does where the system refuses one.
   explicit ThreadPool(int threads) : patience_(threads <= static_cast<int>(std::thread::hardware_concurrency()) ? 2000 : 10) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
-  }
-  ~ThreadPool() {
-    {
-      std::lock_guard lock(mutex_);
-      stop_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
-    for (auto& w : workers_) w.join();
+    for (int i = 1; i < threads; ++i) workers_.threads.emplace_back([this] { work(); });
   }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  Parallel parallel() noexcept { return {static_cast<int>(workers_.size()) + 1, &ThreadPool::for_each, this}; }
+  Parallel parallel() noexcept { return {workers_.count() + 1, &ThreadPool::for_each, this}; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -46,12 +38,21 @@ class ThreadPool {
       pool.argument_ = argument;
       pool.tasks_ = tasks;
       pool.next_.store(0, std::memory_order_relaxed);
-      pool.busy_.store(static_cast<int>(pool.workers_.size()), std::memory_order_relaxed);
+      pool.busy_.store(pool.workers_.count(), std::memory_order_relaxed);
       pool.generation_.fetch_add(1, std::memory_order_release);
     }
     pool.wake_.notify_all();
     pool.drain();
     while (pool.busy_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+  }
+
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
   }
 
   void drain() {
@@ -81,7 +82,6 @@ class ThreadPool {
   /// computes, and moves it only if it stays busy there: workers that soon slept again left calls of less than a millisecond,
   /// one after the other, at the pace of one thread.
   const std::chrono::microseconds patience_;
-  std::vector<std::thread> workers_;
   std::mutex call_, mutex_;
   std::condition_variable wake_;
   std::atomic<unsigned> generation_{0};
@@ -90,6 +90,18 @@ class ThreadPool {
   void* argument_ = nullptr;
   int tasks_ = 0;
   bool stop_ = false;
+
+  /// The last member, and so the first to go, be it that the constructor throws: the others are what the threads wait for.
+  struct Workers {
+    ThreadPool* pool;
+    std::vector<std::thread> threads;
+
+    int count() const noexcept { return static_cast<int>(threads.size()); }
+    ~Workers() {
+      pool->stop();
+      for (std::thread& t : threads) t.join();
+    }
+  } workers_{this, {}};
 };
 
 }  // namespace narrow

@@ -162,8 +162,8 @@ class WeightsStream {
 /// The largest k for which every product of full-range operands of these types is exact in int32, zero points included:
 /// a is u8, s8, u4 or s4 (a float A is quantized to one of the first two) and b is s8, u4, s4 or b1, or both are b1 (0 for
 /// other types), and no more than can be packed, 2^24 - 1; `zero_points` says whether either side has one. Longer k is accepted
-/// all the same where the packed values prove that no sum can leave int32 (the largest column sum of |b - zero_point| is kept
-/// in the blob), and refused with Code::overflow elsewhere.
+/// all the same where no sum can leave int32: the blob keeps the largest column sum of |b - zero_point|, of s8 weights that are
+/// given as such, and for all others the most that k values of their range can come to. Elsewhere, Code::overflow.
 NARROW_API std::int64_t max_k(Type a, Type b, bool zero_points) noexcept;
 
 }  // namespace narrow
