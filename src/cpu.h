@@ -12,7 +12,7 @@ struct Cpu {
                           ///< matter
   bool vpopcntdq;         ///< which not all machines of the tier avx512vnni have
   bool one_stream;        ///< one stream of loads brings more from the L2 cache than four
-  bool asks = true;       ///< one stream of loads brings more from memory where it is asked for ahead of time
+  bool asks = true;       ///< loads bring more from memory where it is asked for ahead of time
   Caches caches;
 };
 const Cpu& cpu() noexcept;

@@ -187,10 +187,11 @@ void complete(Product* p) noexcept {
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
   p->stream_rows = cpu().one_stream && best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes()) ? p->kernel->stream_rows : 0;
-  p->far = b_bytes > 2 * l2_bytes();
-  p->from_memory = p->far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);
+  const bool far = b_bytes > 2 * l2_bytes();
+  p->from_memory = far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);
   p->groups.one_row_asks = p->from_memory && cpu().asks;
-  const bool one_strip = p->panel_count > 0 && p->panel_count <= g.max_panels && !p->far;
+  p->few_rows_ask = far && (!p->from_memory || p->kernel->stream_rows == 0 || cpu().asks);
+  const bool one_strip = p->panel_count > 0 && p->panel_count <= g.max_panels && !far;
   if (one_strip && p->kernel->sums == Sums::integers && (p->output == Output::sums || p->output == Output::reals)) {
     p->one_tile = tile_table(*p, p->output)[p->panel_count - 1];
     p->one_tile_rows = g.max_rows[p->panel_count - 1];

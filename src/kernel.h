@@ -155,7 +155,8 @@ constexpr int half_step(const Geometry& g) { return g.kr < 8 ? g.kr / 2 : 4; }
 
 /// What a tile asks for while it works is what is read next, for the L2 cache; but where few rows hurry through B, what it will
 /// need itself some lines later, for the L1 cache: then nothing else is in time. One or two rows leave it to the hardware,
-/// which keeps up best alone; and so do three or four from memory, where the kernel's tiles keep up with it.
+/// which keeps up best alone; and so do three or four from memory, where the kernel's tiles keep up with it and the processor
+/// is best not asked (Cpu::asks).
 constexpr bool asks_ahead(const Geometry& g, int rows, int panels) {
   return rows > 2 && rows <= streaming_rows && rows < g.max_rows[panels - 1];
 }

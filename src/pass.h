@@ -38,7 +38,7 @@ struct Pass {
     args.next_step = next_share = 0;
     if (p.groups.count || buffer) return;
     if (ahead) {
-      if (!p.far || (p.from_memory && p.kernel->stream_rows > 0)) return;
+      if (!p.few_rows_ask) return;
       next = static_cast<const char*>(args.b) + ahead_bytes;
       next_end = p.panels + p.panel_count * p.panel_stride;
       args.next_step = p.step_bytes;
