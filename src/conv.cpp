@@ -145,7 +145,7 @@ struct ConvAccess {
     for (std::int64_t group = 0; group < d.groups; ++group)
       for (std::int64_t j = 0; j < p.n; j += max_tile_cols) {
         const auto cols = static_cast<int>(std::min<std::int64_t>(max_tile_cols, p.n - j));
-        p.kernel->prepare(p.spec, columns_from(p.columns, group * p.n + j), cols, &strip);
+        p.kernel->prepare(p.spec, columns_from(p.columns, group * p.n + j), {cols, max_tile_cols}, &strip);
         std::memcpy(common + group * of_group + j, strip.init, sizeof strip.init);
         if (p.output == Output::bits) std::memcpy(thresholds + group * of_group + j, strip.threshold, sizeof strip.threshold);
       }

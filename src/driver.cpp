@@ -21,6 +21,10 @@ struct Slab {
 /// The blocks of a slab, up to `block_rows` rows each, none of which spans two items.
 class Blocks {
  public:
+  struct Block {
+    int item;
+    std::int64_t row, rows, in_slab;  ///< its first row in the item, their number, its first row in the slab
+  };
   /// Where those that look at rising blocks have got to: at this item of the slab, before which lie so many rows and blocks.
   struct Cursor {
     int item = 0;
@@ -34,13 +38,12 @@ class Blocks {
     while (at.rows < slab_.rows) pass(&at);
     return at.blocks;
   }
-  /// Calls body(item, first row in it, rows, first row in the slab) for a block, which is no earlier one than `at` has seen.
-  template <class Body>
-  void visit(std::int64_t block, Cursor* at, const Body& body) const {
+  /// A block that is no earlier one than `at` has seen.
+  Block find(std::int64_t block, Cursor* at) const {
     Cursor next = *at;
     for (pass(&next); next.blocks <= block; pass(&next)) *at = next;
     const std::int64_t row = (block - at->blocks) * block_rows_;
-    body(slab_.item + at->item, first_row(*at) + row, std::min(block_rows_, next.rows - at->rows - row), at->rows + row);
+    return {slab_.item + at->item, first_row(*at) + row, std::min(block_rows_, next.rows - at->rows - row), at->rows + row};
   }
 
  private:
@@ -69,22 +72,22 @@ class Call {
     const std::int64_t per_block = chunks.count * b_.slices;
     const Blocks blocks(slab, b_.block_rows);
     claim_with<Blocks::Cursor>(parallel_, blocks.count() * per_block, [&](int task, std::int64_t piece, Blocks::Cursor& at) {
-      const std::int64_t block = divide(piece, per_block), within = piece - block * per_block;
+      const std::int64_t index = divide(piece, per_block), within = piece - index * per_block;
       const std::int64_t chunk = divide(within, b_.slices), slice = within - chunk * b_.slices;
-      blocks.visit(block, &at, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
-        Unit unit{};
-        unit.row = row;
-        unit.rows = count;
-        unit.panel = chunks.begin(chunk);
-        unit.panels = chunks[chunk];
-        unit.k = slice * b_.slice_k;
-        unit.k_count = std::min(b_.slice_k, p_.k_padded - unit.k);
-        if (b_.slices > 1)
-          unit.partial = reinterpret_cast<std::int32_t*>(packed_.work) + (slice * items_[i].m + row) * padded_n(p_);
-        else
-          unit.unpacked = offset(packed_.work, task * p_.unpacked_bytes);
-        compute(products_[i], items_[i], rows_of(i, row, in_slab), unit, b_.strip_panels, unit.partial ? unit.k_count : b_.kc);
-      });
+      const auto [item, row, rows, in_slab] = blocks.find(index, &at);
+      Unit unit{};
+      unit.row = row;
+      unit.rows = rows;
+      unit.panel = chunks.begin(chunk);
+      unit.panels = chunks[chunk];
+      unit.k = slice * b_.slice_k;
+      unit.k_count = std::min(b_.slice_k, p_.k_padded - unit.k);
+      if (b_.slices > 1)
+        unit.partial = reinterpret_cast<std::int32_t*>(packed_.work) + (slice * items_[item].m + row) * padded_n(p_);
+      else
+        unit.unpacked = offset(packed_.work, task * p_.unpacked_bytes);
+      compute(products_[item], items_[item], rows_of(item, row, in_slab), unit, b_.strip_panels,
+              unit.partial ? unit.k_count : b_.kc);
     });
     if (b_.slices > 1) reduce_slices(slab);
   }
@@ -103,9 +106,8 @@ class Call {
     const std::int64_t piece_rows = b_.threads > 1 ? round_up(8, group) : round_up(slab.rows, group);
     const Blocks pieces(slab, piece_rows);
     claim_with<Blocks::Cursor>(parallel_, pieces.count(), [&](int, std::int64_t piece, Blocks::Cursor& at) {
-      pieces.visit(piece, &at, [&](int i, std::int64_t row, std::int64_t count, std::int64_t in_slab) {
-        pack_rows(products_[i], items_[i], row, count, packed_, in_slab);
-      });
+      const auto [item, row, rows, in_slab] = pieces.find(piece, &at);
+      pack_rows(products_[item], items_[item], row, rows, packed_, in_slab);
     });
   }
 

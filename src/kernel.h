@@ -253,6 +253,11 @@ struct ColumnSource {
   const uint8_t* at_most;    ///< null: none
 };
 
+/// How many columns a strip has, and its panels.
+struct StripColumns {
+  int real, padded;
+};
+
 /// Column parameters of one strip, padded to whole panels with harmless values.
 struct alignas(64) Columns {
   int32_t init[max_tile_cols];        ///< bias_s32 + offset - a_zero_point * sum (the zero point only where it is the tensor's)
@@ -336,7 +341,7 @@ struct Kernel {
   void (*pack_b)(const PackBArgs&);
   /// sum[j] over k of the column j < cols of a panel; null where B is not of bytes.
   void (*sum_columns)(const void* panel, ptrdiff_t k_padded, int cols, int32_t* sum) = nullptr;
-  void (*prepare)(const EpilogueSpec&, const ColumnSource&, int cols, Columns*);
+  void (*prepare)(const EpilogueSpec&, const ColumnSource&, StripColumns, Columns*);
   EpilogueFn (*epilogue)(const EpilogueSpec&);  ///< the function for this output type and activation
   /// Bits only, for borders of convolutions: sum[j] += from[j].
   void (*add_sums)(const int32_t* from, ptrdiff_t count, int32_t* sum) = nullptr;

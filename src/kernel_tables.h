@@ -13,8 +13,8 @@ struct KernelTable {
 
 /// The arithmetic behind the sums needs no more than a kind of vector register, so the tiers that share one share it: compiled
 /// once in the lowest of them, instead of in every tier's object.
-#define NARROW_DECLARE_EPILOGUES(tier)                                                                   \
-  void tier##_prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns); \
+#define NARROW_DECLARE_EPILOGUES(tier)                                                                             \
+  void tier##_prepare(const EpilogueSpec& spec, const ColumnSource& source, StripColumns strip, Columns* columns); \
   EpilogueFn tier##_epilogue(const EpilogueSpec& spec)
 NARROW_DECLARE_EPILOGUES(generic);
 NARROW_DECLARE_EPILOGUES(avx2);

@@ -177,7 +177,8 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     const int panels = static_cast<int>(strips[s]);
     const std::int64_t column = panel * g.nr;
     const int cols = static_cast<int>(std::min<std::int64_t>(panels * g.nr, p.n - column));
-    if (!plain && (s == 0 || !p.columns_alike)) kernel.prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+    if (!plain && (s == 0 || !p.columns_alike))
+      kernel.prepare(p.spec, columns_from(p.columns, column), {cols, panels * g.nr}, &columns);
     const char* const b = p.panels + panel * p.panel_stride;
     panel += panels;
 
@@ -247,7 +248,7 @@ void compute_tile(const Product& p, const GemmArgs& item, const Rows& rows) {
   Reals reals;
   const bool to_reals = p.output == Output::reals, plain = !to_reals && p.from_zero;
   const auto cols = static_cast<int>(p.n);
-  if (!plain) p.kernel->prepare(p.spec, p.columns, cols, &columns);
+  if (!plain) p.kernel->prepare(p.spec, p.columns, {cols, static_cast<int>(padded_n(p))}, &columns);
   if (to_reals) reals = reals_of(p.spec, rows, columns);
   p.one_tile[item.m - 1]({.a = rows.a,
                           .a_stride = rows.a_stride,
@@ -271,7 +272,7 @@ void reduce(const Product& p, const GemmArgs& item, const Rows& rows, const std:
   const int width = panels * g.nr;
   const int cols = static_cast<int>(std::min<std::int64_t>(width, p.n - column));
   Columns columns;
-  p.kernel->prepare(p.spec, columns_from(p.columns, column), cols, &columns);
+  p.kernel->prepare(p.spec, columns_from(p.columns, column), {cols, width}, &columns);
   alignas(64) std::uint32_t sum[max_tile_cols];
   for (int j = 0; j < width; ++j) sum[j] = static_cast<std::uint32_t>(columns.init[j]);
   for (int s = 0; s < slices; ++s)

@@ -25,6 +25,19 @@ struct ByteDotsB {
   typename Vector::Acc of[byte_dots];
 };
 
+/// Such a step of nibbles (see src/kernel.h).
+template <class Vector>
+struct NibblePairs : Vector {
+  static constexpr int step_bytes = byte_dots / 2 * static_cast<int>(sizeof(typename Vector::B));
+
+  static NARROW_INLINE ByteDotsB<Vector> load_b(const char* p) {
+    // In order, or g++ 12 loads each of them for both of its halves.
+    const auto first = Vector::load_in_order(p), second = Vector::load_in_order(p + step_bytes / 2);
+    return {{Vector::template nibbles<0>(first), Vector::template nibbles<1>(first), Vector::template nibbles<0>(second),
+             Vector::template nibbles<1>(second)}};
+  }
+};
+
 template <class Operands>
 struct ByteDots : Operands {
   using V = typename Operands::Acc;

@@ -5,8 +5,8 @@
 
 namespace narrow {
 
-void avx2_prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns) {
-  prepare<Simd>(spec, source, cols, columns);
+void avx2_prepare(const EpilogueSpec& spec, const ColumnSource& source, StripColumns strip, Columns* columns) {
+  prepare<Simd>(spec, source, strip, columns);
 }
 
 EpilogueFn avx2_epilogue(const EpilogueSpec& spec) { return select_epilogue<Simd>(spec); }

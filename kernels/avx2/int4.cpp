@@ -9,15 +9,9 @@
 namespace narrow {
 namespace {
 
-struct Nibbles : Vector256 {
+struct Nibbles : NibblePairs<Vector256> {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 8, .kr = 16, .k_unit = 16, .row_group = 1, .max_panels = 2, .max_rows = {9, 2}, .b_bits = 4};
-  static constexpr int step_bytes = 64;
-
-  static NARROW_INLINE ByteDotsB<Vector256> load_b(const char* p) {
-    const B first = load_in_order(p), second = load_in_order(p + 32);  // or else for each half anew
-    return {{nibbles<0>(first), nibbles<1>(first), nibbles<0>(second), nibbles<1>(second)}};
-  }
 };
 
 constexpr Kernel rows[] = {

@@ -8,15 +8,9 @@
 namespace narrow {
 namespace {
 
-struct Nibbles : Vector512 {
+struct Nibbles : NibblePairs<Vector512> {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 16, .kr = 16, .k_unit = 16, .row_group = 1, .max_panels = 2, .max_rows = {16, 9}, .b_bits = 4};
-  static constexpr int step_bytes = 128;
-
-  static NARROW_INLINE ByteDotsB<Vector512> load_b(const char* p) {
-    const B first = load(p), second = load(p + 64);
-    return {{nibbles<0>(first), nibbles<1>(first), nibbles<0>(second), nibbles<1>(second)}};
-  }
 };
 
 constexpr Kernel rows[] = {

@@ -1,7 +1,7 @@
 // Weights of 4 bits on AVX-512 VNNI: VPDPBUSD multiplies four nibbles of each of 16 columns, as unsigned, by four s8 of a row.
 //
-// Registers of the 5x64 tile: zmm0-19 sums, 8 for the halves of the panels' step, 1 for the mask, 2 for broadcasts of A. A step of
-// 40 dots takes 20 cycles on two ports, 14 loads of the 40 that two load ports could do, and 12 operations elsewhere.
+// Registers of the 5x64 tile: zmm0-19 sums, 8 for the halves of the panels' step, 1 for the mask, 2 for broadcasts of A. A step
+// of 40 dots takes 20 cycles on two ports, 14 loads of the 40 that two load ports could do, and 12 operations elsewhere.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vector.h"
 #include "kernels/common/gemm_kernel.h"

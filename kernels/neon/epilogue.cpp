@@ -5,8 +5,8 @@
 
 namespace narrow {
 
-void neon_prepare(const EpilogueSpec& spec, const ColumnSource& source, int cols, Columns* columns) {
-  prepare<Simd>(spec, source, cols, columns);
+void neon_prepare(const EpilogueSpec& spec, const ColumnSource& source, StripColumns strip, Columns* columns) {
+  prepare<Simd>(spec, source, strip, columns);
 }
 
 EpilogueFn neon_epilogue(const EpilogueSpec& spec) { return select_epilogue<Simd>(spec); }
