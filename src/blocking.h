@@ -49,8 +49,8 @@ int widest_strip(const Geometry& geometry) noexcept;
 /// away several do. See Kernel::stream_rows.
 bool best_as_one_stream(std::int64_t panel_bytes, std::int64_t b_bytes, std::int64_t l2) noexcept;
 
-/// Panels of a strip for m rows. Where A has no more rows than the tallest tile, it is the most (but at least two, if there
-/// are) with which its rows pass over B in the fewest tiles.
+/// Panels of a strip for m rows. Where A has no more rows than the tallest tile, it is the most (but at least two, or
+/// `widest` where that is one) with which its rows pass over B in the fewest tiles.
 int strip_width(const Geometry& geometry, std::int64_t m, int widest) noexcept;
 
 /// kc for many rows: all of k where the widest strip, of so many bytes, leaves the L2 cache room enough, else even parts that

@@ -72,17 +72,21 @@ Status check_fixed_point(const GemmDesc& d, std::int64_t n, bool quantized) {
   return {};
 }
 
+Status check_requantize(const GemmDesc& d, std::int64_t n, bool quantized) {
+  if (d.requantize == Requantize::fixed_point) return check_fixed_point(d, n, quantized);
+  return d.requantize == Requantize::float_multiplier ? Status{} : invalid("gemm: unknown requantization");
+}
+
 Status check_bits(const GemmDesc& d, std::int64_t n, bool quantized) {
   if (!d.threshold && n > 0) return invalid("gemm: a b1 output needs thresholds");
   if (quantized) return invalid("gemm: a b1 output needs an integer a, or one of bits");
   if (d.bias_f32) return invalid("gemm: a b1 output takes an s32 bias");
-  if (d.requantize != Requantize::float_multiplier) return invalid("gemm: fixed_point needs an s8 or u8 output");
   if (d.accumulate || d.residual != Type::none || d.activation != Activation::none)
     return invalid("gemm: a b1 output takes no accumulate, residual or activation");
   if (d.at_most)
     for (std::int64_t j = 0; j < n; ++j)
       if (d.at_most[j] > 1) return invalid("gemm: an at_most is neither 0 nor 1");
-  return {};
+  return check_requantize(d, n, quantized);
 }
 
 /// `quantized`: a is float, and not to become bits.
@@ -122,8 +126,7 @@ Status check_c(const GemmDesc& d, std::int64_t n, bool quantized) {
       return invalid("gemm: c_scale (and its inverse) must be positive and finite");
     if (!in_range(d.c_zero_point, d.c)) return invalid("gemm: c_zero_point is outside the range of c's type");
   }
-  if (d.requantize == Requantize::fixed_point) return check_fixed_point(d, n, quantized);
-  return d.requantize == Requantize::float_multiplier ? Status{} : invalid("gemm: unknown requantization");
+  return check_requantize(d, n, quantized);
 }
 
 /// The largest |a - zero_point| of any value.

@@ -23,9 +23,9 @@ Status check(const WeightsDesc& d) {
   if (d.type == Type::b1 && d.zero_point) return {Code::unsupported, "weights: bits have no zero points"};
   if (d.filter_groups < 0 || d.filter_groups > n_limit || (d.filter_groups && d.n % d.filter_groups != 0))
     return invalid("weights: a negative number of groups of filters, or one that does not divide the columns");
+  if (d.filter_groups && d.type != Type::b1) return {Code::unsupported, "weights: only bits have groups of filters"};
   const bool filters = d.filter_groups || d.filter_h || d.filter_w || d.filter_c;
-  if (filters && d.type != Type::b1) return {Code::unsupported, "weights: only bits are filters"};
-  if (filters && !is_filter_k(d.k, d.filter_h, d.filter_w, d.filter_c))
+  if (filters && (d.type != Type::b1 || !is_filter_k(d.k, d.filter_h, d.filter_w, d.filter_c)))
     return invalid("weights: columns of bits that are no filters of such taps and channels");
   if (d.stride != 0 && d.stride < row_elements(d)) return invalid("weights: stride shorter than a row");
   if (out_of_reach(std::max(d.k, d.n), d.stride)) return invalid("weights: rows so far apart that their bytes leave 64 bits");

@@ -1,6 +1,7 @@
 // Sizes and strides of which something could leave 64 bits long before memory is touched: refused.
 #include "narrow/bits.h"
 #include "narrow/xnor.h"
+#include "tests/packed.h"
 #include "tests/problem.h"
 #include "tests/tiers.h"
 
@@ -102,6 +103,18 @@ TEST(Far, Images) {
     filters.data = means;
     EXPECT_EQ(xnor_filters(filters, bits, scales).code, Code::invalid_argument);
   }
+}
+
+/// As much as can be asked for, of products and of threads.
+TEST(Far, Scratch) {
+  const std::vector<std::int8_t> data(4096);
+  WeightsDesc w;
+  w.n = 1, w.k = 4096, w.data = data.data();
+  const Packed p = packed(w);
+  GemmDesc d;
+  Gemm plan;
+  ASSERT_TRUE(Gemm::plan(d, p.weights, &plan).ok());
+  EXPECT_GT(plan.scratch_size(INT64_MAX, INT_MAX), std::size_t{0});
 }
 
 /// Sums modulo 2^32 have room for what is taken off them, too: 127 (2^24 - 1) + 128 (2^24 - 1).

@@ -65,7 +65,19 @@ TEST(Overflow, OfWhatAMayBecome) {
   }
 }
 
-class OverflowTiers : public TierTest {};
+class OverflowTiers : public TierTest {
+ protected:
+  /// Of a plan for u8 with these weights, which can be packed.
+  static Status plan_with(WeightsDesc w) {
+    w.cap = GetParam();
+    const Packed p = packed(w);
+    EXPECT_TRUE(p.status.ok()) << p.status.reason;
+    GemmDesc d;
+    d.cap = GetParam();
+    Gemm plan;
+    return Gemm::plan(d, p.weights, &plan);
+  }
+};
 NARROW_FOR_EACH_TIER(OverflowTiers);
 
 TEST_P(OverflowTiers, ExactAtTheLimit) {
@@ -108,13 +120,7 @@ TEST_P(OverflowTiers, UnusedZeroPoints) {
   const std::int32_t zero_point = 5;
   WeightsDesc w;
   w.k = k, w.n = 1, w.data = data.data(), w.data_type = Type::f32, w.zero_point = &zero_point;
-  w.cap = GetParam();
-  const Packed p = packed(w);
-  ASSERT_TRUE(p.status.ok()) << p.status.reason;
-  GemmDesc d;
-  d.cap = GetParam();
-  Gemm plan;
-  const Status s = Gemm::plan(d, p.weights, &plan);
+  const Status s = plan_with(w);
   EXPECT_TRUE(s.ok()) << s.reason;
 }
 
@@ -150,13 +156,7 @@ TEST_P(OverflowTiers, Nibbles) {
     d.stride = (length + 1) / 2 * 2;
     d.data = data.data();
     d.zero_point = &zero_point;
-    d.cap = GetParam();
-    const Packed p = packed(d);
-    ASSERT_TRUE(p.status.ok()) << p.status.reason;
-    GemmDesc g;
-    g.cap = GetParam();
-    Gemm plan;
-    EXPECT_EQ(Gemm::plan(g, p.weights, &plan).code, code) << zero_point << ' ' << length;
+    EXPECT_EQ(plan_with(d).code, code) << zero_point << ' ' << length;
   }
 }
 

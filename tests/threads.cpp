@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <system_error>
+#include <exception>
 #include <thread>
 
 #if defined(_OPENMP)
