@@ -74,7 +74,7 @@ function(narrow_add_tiers core objects)
     # -0 there and 0 elsewhere.
     target_compile_definitions(narrow_${tier} PRIVATE xsimd=narrow_xsimd_${tier})
     # g++ 12 finds the deliberately undefined operands of its own AVX-512 intrinsics uninitialized.
-    target_compile_options(narrow_${tier} PRIVATE ${tier_flags} -fno-math-errno ${NARROW_KERNEL_FLAGS}
+    target_compile_options(narrow_${tier} PRIVATE ${tier_flags} ${NARROW_KERNEL_FLAGS}
       $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized$<SEMICOLON>-Wno-uninitialized>)
     target_include_directories(narrow_${tier} SYSTEM PRIVATE ${narrow_xsimd})
     target_compile_definitions(${core} PRIVATE NARROW_HAVE_${upper}=1)

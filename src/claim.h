@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "narrow/parallel.h"
+#include "src/default_floats.h"
 
 namespace narrow {
 
@@ -15,6 +16,7 @@ template <class State, class Body>
 void claim_with(const Parallel& parallel, std::int64_t pieces, const Body& body) {
   const std::int64_t tasks = parallel.for_each && parallel.threads < pieces ? parallel.threads : parallel.for_each ? pieces : 1;
   if (tasks <= 1) {
+    const DefaultFloats floats;
     State state{};
     for (std::int64_t i = 0; i < pieces; ++i) body(0, i, state);
     return;
@@ -27,6 +29,7 @@ void claim_with(const Parallel& parallel, std::int64_t pieces, const Body& body)
   parallel.for_each(
       parallel.context, static_cast<int>(tasks),
       [](void* argument, int task) {
+        const DefaultFloats floats;
         auto& s = *static_cast<Shared*>(argument);
         State state{};
         for (std::int64_t i; (i = s.next.fetch_add(1, std::memory_order_relaxed)) < s.pieces;) s.body(task, i, state);

@@ -5,6 +5,7 @@
 #include "src/bits.h"
 #include "src/claim.h"
 #include "src/cpu.h"
+#include "src/default_floats.h"
 #include "src/operand.h"
 #include "src/unit.h"
 
@@ -185,6 +186,7 @@ void complete(Product* p) noexcept {
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
   const ColumnSource& c = p->columns;
   p->output = output_of(*p);
+  p->floats = (p->spec.c != Type::s32 && p->spec.c != Type::b1) || is_float(p->a) || (g.a == Type::b1 && p->a != Type::b1);
   p->from_zero = p->spec.a_zero_point == 0 && p->spec.offset == 0 && !c.bias_s32;
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
@@ -262,7 +264,8 @@ std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
   return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(m) + unpacked_room(p, m, 1);
 }
 
-void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexcept {
+/// multiply_whole in the floating-point environment that there is.
+static void multiply_as_is(const Product& p, const GemmArgs& item, void* scratch) noexcept {
   const Reading how = reading(p, item);
   Rows rows = in_place(p, item);
   if (item.m <= p.one_tile_rows && item.m > p.stream_rows && how == Reading::in_place) return compute_tile(p, item, rows);
@@ -285,6 +288,12 @@ void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexc
     }
   }
   compute(p, item, rows, everything, strip_panels, p.k_padded);
+}
+
+void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexcept {
+  if (!p.floats) return multiply_as_is(p, item, scratch);
+  const DefaultFloats floats;
+  multiply_as_is(p, item, scratch);
 }
 
 bool alike(const Product& a, const Product& b) noexcept {

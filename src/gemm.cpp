@@ -10,6 +10,7 @@
 
 #include "src/bits.h"
 #include "src/cpu.h"
+#include "src/default_floats.h"
 #include "src/driver.h"
 #include "src/environment.h"
 #include "src/gemm.h"
@@ -168,6 +169,7 @@ Status Gemm::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) noexc
 }
 
 Status GemmAccess::plan(const GemmDesc& desc, const Weights& weights, Gemm* out) {
+  const DefaultFloats floats;
   Tier limit;
   if (Status s = resolve(desc.cap, &limit); !s.ok()) return s;
   const BlobHeader& h = WeightsAccess::header(weights);

@@ -8,6 +8,7 @@
 #include "src/bits.h"
 #include "src/claim.h"
 #include "src/cpu.h"
+#include "src/default_floats.h"
 #include "src/raw.h"
 #include "src/registry.h"
 #include "src/status.h"
@@ -279,6 +280,7 @@ Status Weights::packed_size(const WeightsDesc& desc, std::size_t* bytes) noexcep
 Status Weights::pack(const WeightsDesc& desc, void* buffer, std::size_t bytes, Weights* out,
                      const Parallel& parallel) noexcept {
   if (!out) return invalid("weights: null pointer");
+  const DefaultFloats floats;
   WeightsDesc d;
   if (Status s = check_weights(desc, &d); !s.ok()) return s;
   const Kernel* kernel;
@@ -299,6 +301,7 @@ Status WeightsStream::begin(const WeightsDesc& whole, void* buffer, std::size_t 
 
 Status WeightsStream::add(const WeightsDesc& block, const Parallel& parallel) noexcept {
   if (!kernel_) return invalid("weights: add before begin, or after finish");
+  const DefaultFloats floats;
   WeightsDesc d;
   if (Status s = check_weights(block, &d); !s.ok()) return s;
   BlobHeader h;

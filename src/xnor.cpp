@@ -8,6 +8,7 @@
 #include "src/bits.h"
 #include "src/blob.h"
 #include "src/claim.h"
+#include "src/default_floats.h"
 #include "src/images.h"
 #include "src/status.h"
 
@@ -53,6 +54,7 @@ void means_of_row(const ConvDesc& d, const ConvArgs& args, std::int64_t row, flo
 }  // namespace
 
 Status fold_batch_norm(const BatchNorm& d, std::int32_t* threshold, std::uint8_t* at_most) noexcept {
+  const DefaultFloats floats;
   if (d.n < 0) return invalid("batch norm: negative n");
   if (d.n > 0 && (!threshold || !at_most)) return invalid("batch norm: null pointer");
   if (d.variance && (!(d.epsilon >= 0) || !std::isfinite(d.epsilon)))
@@ -73,6 +75,7 @@ Status fold_batch_norm(const BatchNorm& d, std::int32_t* threshold, std::uint8_t
 }
 
 Status xnor_filters(const ConvFilters& f, void* bits, float* alpha) noexcept {
+  const DefaultFloats floats;
   if (f.n < 0 || f.n > n_limit || f.kernel_h < 1 || f.kernel_w < 1 || f.c < 1 || f.kernel_h > size_limit ||
       f.kernel_w > size_limit || f.c > size_limit || f.kernel_h * f.kernel_w > size_limit / f.c)
     return invalid("xnor: the filters' sizes are out of range");

@@ -1,10 +1,20 @@
-// Parallel-fors that are allowed by parallel.h and that no sane pool would be: every order, one thread or a new one a task.
+// Parallel-fors that are allowed by parallel.h and that no sane pool would be: every order, one thread or a new one a task, on
+// threads as a host may have them.
 #pragma once
 
-#include <thread>
+#include <gtest/gtest.h>
+#include <pthread.h>
+
 #include <vector>
 
 #include "narrow/parallel.h"
+#include "tests/host_floats.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NARROW_TEST_ADDRESS_SANITIZER
+#endif
+#endif
 
 namespace narrow::test {
 
@@ -13,11 +23,43 @@ struct Schedule {
   void (*for_each)(void*, int tasks, Parallel::Task task, void* argument);
 };
 
-/// A new thread for every task.
+/// A new thread for every task, with no more stack than gemm.h says is needed. Every other one has a host's floats.
 inline void thread_for_each_task(void*, int tasks, Parallel::Task task, void* argument) {
-  std::vector<std::thread> threads;
-  for (int i = 0; i < tasks; ++i) threads.emplace_back(task, argument, i);
-  for (std::thread& t : threads) t.join();
+  struct Thread {
+    pthread_t id;
+    int index;
+    Parallel::Task task;
+    void* argument;
+    bool kept;
+  };
+  const auto run = [](void* p) -> void* {
+    auto& t = *static_cast<Thread*>(p);
+    if (t.index % 2 == 0) {
+      t.task(t.argument, t.index);
+      t.kept = true;
+    } else {
+      const HostFloats floats;
+      t.task(t.argument, t.index);
+      t.kept = HostFloats::kept();
+    }
+    return nullptr;
+  };
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+#if !defined(NARROW_TEST_ADDRESS_SANITIZER) && !defined(__SANITIZE_THREAD__)  // whose frames are larger
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 96 << 10), 0);
+#endif
+  std::vector<Thread> threads(static_cast<std::size_t>(tasks));
+  for (int i = 0; i < tasks; ++i) {
+    Thread& t = threads[static_cast<std::size_t>(i)];
+    t = {{}, i, task, argument, false};
+    ASSERT_EQ(pthread_create(&t.id, &attributes, run, &t), 0);
+  }
+  for (Thread& t : threads) {
+    pthread_join(t.id, nullptr);
+    EXPECT_TRUE(t.kept) << "a task has changed its thread's floats";
+  }
+  pthread_attr_destroy(&attributes);
 }
 
 inline constexpr Schedule schedules[] = {

@@ -93,10 +93,30 @@ stage_release() {
   ((status == 0 || bad > 0))
 }
 
-# The library linked both ways from the same objects.
+# exports_none LIBRARY: a shared object that links all of a static narrow shows nothing of it.
+exports_none() {
+  c++ -shared -o "$work/host.so" -Wl,--whole-archive "$1" -Wl,--no-whole-archive && nm -D --defined-only "$work/host.so" >"$work/shown" &&
+    ! grep narrow "$work/shown"
+}
+
+# deaf_to_flags: the flags of a project around narrow change no instruction of its portable sources (nor of kernels, which are
+# compiled with the same options).
+deaf_to_flags() {
+  cmake -G Ninja -S . -B build/deaf -DCMAKE_BUILD_TYPE=Release -DNARROW_BUILD_TESTS=OFF -DNARROW_BUILD_BENCH=OFF \
+    -DCMAKE_CXX_FLAGS="-ffast-math -flto" -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON -DCMAKE_UNITY_BUILD=ON &&
+    cmake --build build/deaf --target narrow_core || return 1
+  local object objects=(build/deaf/CMakeFiles/narrow_core.dir/src/*.o)
+  for object in "${objects[@]}"; do
+    cmp <(objdump -d "$object" | tail -n +4) <(objdump -d "${object/deaf/release}" | tail -n +4) || return 1
+  done
+}
+
+# The library linked both ways from the same kernels.
 stage_library() {
   check "consumer of the static library: builds" consumer static release
   check "consumer of the static library: runs" build/consumer/static/consumer
+  check "static library: exports nothing" exports_none build/release/libnarrow.a
+  check "library: deaf to -ffast-math and -flto" deaf_to_flags
   cmake --preset release -DBUILD_SHARED_LIBS=ON >/dev/null && cmake --build --preset release --target narrow || return 1
   check "consumer of the shared library: builds" consumer shared release
   check "consumer of the shared library: runs" build/consumer/shared/consumer
@@ -171,6 +191,11 @@ stage_clang() {
   build clang || return 1
   run_gtest 9 build/clang/tests/narrow_tests  # as above
 }
+
+case ${1-} in
+  '' | quick) ;;
+  *) echo "usage: bash tests/run.sh [quick]" >&2; exit 2 ;;
+esac
 
 need_build
 need_tests

@@ -39,8 +39,8 @@ enum class Requantize : std::uint8_t {
 /// Arrays are read at each run: they must outlive the plan, unchanged, as they are checked when the plan is made.
 struct GemmDesc {
   // A
-  /// u8, s8, u4 or s4 as given, or f32, bf16, f16 quantized per row on the way in (and then the scales and zero points below
-  /// are not used). Rows of u4 and s4 begin with a byte of their own (an even a_stride). With weights of bits for b1: b1 as
+  /// u8, s8, u4 or s4 as given, or f32, bf16, f16 quantized per row on the way in (the scales and zero points below are not
+  /// used for these). Rows of u4 and s4 begin with a byte of their own (an even a_stride). With weights of bits for b1: b1 as
   /// given, or any of u8, s8 and floats, which become bits: +1 where a >= its threshold.
   Type a = Type::u8;
   Dynamic dynamic = Dynamic::symmetric;  ///< For a float A.
@@ -62,7 +62,7 @@ struct GemmDesc {
   Type residual = Type::none;              ///< Type of the matrix added before the activation: f32, bf16, f16, s8, u8. Not
                                            ///< for s32 output nor fixed_point.
   float residual_scale = 1.0f;             ///< s8, u8: real = residual_scale * (r - residual_zero_point).
-  std::int32_t residual_zero_point = 0;
+  std::int32_t residual_zero_point = 0;    ///< In the range of the type.
   Activation activation = Activation::none;  ///< Not for s32 output; fixed_point takes none, relu and clamp.
   float slope = 0.01f;                       ///< leaky_relu
   float lo = 0.0f, hi = 6.0f;                ///< clamp, in real units, lo <= hi.

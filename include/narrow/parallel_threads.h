@@ -13,8 +13,9 @@
 namespace narrow {
 
 /// A pool of `threads - 1` workers; the caller is the last one. Workers spin for the next call, two milliseconds where the
-/// machine has a processor for each thread, then sleep. One call at a time: concurrent calls on one pool wait for each other.
-/// Pass pool.parallel() to narrow; the pool must outlive the calls that use it.
+/// machine has a processor for each thread, then sleep. One call at a time: concurrent calls on one pool wait for each other
+/// (and one from within a task of the same pool would wait for ever). Pass pool.parallel() to narrow; the pool must outlive the
+/// calls that use it. A child after fork() has no workers and needs a pool of its own.
 class ThreadPool {
  public:
   /// Throws what std::thread does where the system refuses one.

@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Marks what the shared library exports; everything else is hidden.
-#if defined(_WIN32)
-#define NARROW_API
-#else
+/// Marks what the shared library exports. Everything else is hidden, and so is all of a static library: a shared object that
+/// links one keeps it to itself, and another's copy, perhaps of another version, stays apart. (NARROW_SHARED comes with the
+/// CMake target.)
+#if defined(NARROW_SHARED)
 #define NARROW_API __attribute__((visibility("default")))
+#else
+#define NARROW_API
 #endif
 
 namespace narrow {

@@ -18,7 +18,7 @@ struct GroupsDesc {
   const void* zero_point = nullptr;  ///< Null: 0 for s8 and s4, 8 for u4.
   /// u8: a byte each, whatever the weights are, in their range (of s8 and s4 weights in two's complement); u4 for u4 weights,
   /// s4 for s4 weights: two in a byte, each row of the array beginning with a byte of its own; or f32, bf16, f16: then real =
-  /// scale * b - (scale * zero_point), the product, finite as they are, rounded to f32.
+  /// scale * b - (scale * zero_point), that product rounded to f32; it must be finite, too.
   Type zero_point_type = Type::u8;
 };
 
@@ -59,7 +59,7 @@ struct WeightsDesc {
   Order order = Order::nk;    ///< For b1 only nk.
   const void* data = nullptr;
   std::int64_t stride = 0;  ///< Elements (b1: bytes) from one row of that order to the next; 0 means dense. For s4 and u4 an
-                            ///< even number: each row begins with a byte of its own.
+                            ///< even number, dense as well: each row begins with a byte of its own.
 
   /// Finite, 1 or n values; null means 1. (Columns with scales in f16 or bf16, or zero points as groups have them, are groups
   /// of size k, rounded up to a multiple of 8.)
@@ -78,7 +78,7 @@ struct WeightsDesc {
   Range range = Range::min_max;
   /// [k], with groups: group g is made of the k permutation[g * size], permutation[g * size + 1], ... of the data. (Act-order:
   /// the permutation that sorts g_idx, not g_idx itself; ties keep their order.) A keeps its order; products read it by the
-  /// permutation. Not for floats (data_type).
+  /// permutation. Scales and zero points, those in ggml's blocks too, are in the order of groups. Not for floats (data_type).
   const std::int32_t* permutation = nullptr;
 
   /// b1: 0, or the columns are filters of a convolution, in so many groups of n / filter_groups, each of them for an A of its

@@ -1,7 +1,6 @@
 // Vector arithmetic, one policy class `Simd` for each register width, in kernels/<tier>/simd.h. Packing and epilogues are
-// written once over it. The scalar policy (kernels/generic/simd.h) is the definition; all others give the same bits, with the
-// floating-point environment at its default (round to nearest, no flushing of denormals). The payload and sign of a NaN are
-// the one thing left open.
+// written once over it. The scalar policy (kernels/generic/simd.h) is the definition; all others give the same bits, in the
+// default floating-point environment (src/default_floats.h). The payload and sign of a NaN are the one thing left open.
 //
 //   width                       lanes
 //   F, I                        vectors of float and int32_t. F has the operators + - * (IEEE, each rounded by itself);
