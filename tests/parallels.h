@@ -3,8 +3,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <limits.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "narrow/parallel.h"
@@ -23,7 +25,8 @@ struct Schedule {
   void (*for_each)(void*, int tasks, Parallel::Task task, void* argument);
 };
 
-/// A new thread for every task, with no more stack than gemm.h says is needed. Every other one has a host's floats.
+/// A new thread for every task, with no more stack than parallel.h says is needed, or the system allows. Every other one has a
+/// host's floats.
 inline void thread_for_each_task(void*, int tasks, Parallel::Task task, void* argument) {
   struct Thread {
     pthread_t id;
@@ -47,7 +50,7 @@ inline void thread_for_each_task(void*, int tasks, Parallel::Task task, void* ar
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
 #if !defined(NARROW_TEST_ADDRESS_SANITIZER) && !defined(__SANITIZE_THREAD__)  // whose frames are larger
-  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 96 << 10), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, std::max<std::size_t>(96 << 10, PTHREAD_STACK_MIN)), 0);
 #endif
   std::vector<Thread> threads(static_cast<std::size_t>(tasks));
   for (int i = 0; i < tasks; ++i) {
