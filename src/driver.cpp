@@ -169,6 +169,32 @@ const Strips& strips_for(const Product& p, std::int64_t m) { return unpacks(p, m
 /// k: integer sums may be added up in any order.
 bool may_slice(const Product& p) { return p.groups.count == 0 && p.window.rows == 0 && !p.kernel->geometry.running; }
 
+/// multiply_whole in the floating-point environment that there is.
+void multiply_as_is(const Product& p, const GemmArgs& item, void* scratch) {
+  const Reading how = reading(p, item);
+  Rows rows = in_place(p, item);
+  if (item.m <= p.one_tile_rows && item.m > p.stream_rows && how == Reading::in_place) return compute_tile(p, item, rows);
+  Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr, nullptr};
+  const int strip_panels = strip_width(p.kernel->geometry, item.m, strips_for(p, item.m).widest);
+  if (how != Reading::in_place) {
+    // Of a tail, no more than the last tile of a strip is copied.
+    const Parts strips = split(p.panel_count, strip_panels);
+    const auto last_rows = [&](std::int64_t panels) { return split(item.m, p.kernel->geometry.max_rows[panels - 1]).size; };
+    std::int64_t count = how == Reading::packed ? item.m : last_rows(strips.size);
+    if (how == Reading::tail_copied && strips.larger > 0) count = std::max(count, last_rows(strips.size + 1));
+    const Packed packed = Packed::carve(p, count, align(scratch));
+    if (how == Reading::packed) {
+      pack_rows(p, item, 0, count, packed, 0);
+      rows = packed_rows(p, packed);
+      everything.unpacked = packed.work;
+    } else {
+      copy_tail(p, item, count, packed);
+      rows = rows_with_tail(p, item, packed, count);
+    }
+  }
+  compute(p, item, rows, everything, strip_panels, p.k_padded);
+}
+
 }  // namespace
 
 void complete(Product* p) noexcept {
@@ -186,7 +212,8 @@ void complete(Product* p) noexcept {
   if (p->packed_row_bytes % 1024 == 0 && p->k > 0) p->packed_row_bytes += round_up(line, g.k_unit * element);
   const ColumnSource& c = p->columns;
   p->output = output_of(*p);
-  p->floats = (p->spec.c != Type::s32 && p->spec.c != Type::b1) || is_float(p->a) || (g.a == Type::b1 && p->a != Type::b1);
+  p->computes_floats =
+      (p->spec.c != Type::s32 && p->spec.c != Type::b1) || is_float(p->a) || (g.a == Type::b1 && p->a != Type::b1);
   p->from_zero = p->spec.a_zero_point == 0 && p->spec.offset == 0 && !c.bias_s32;
   p->columns_alike = p->spec.float_sums && !c.bias_f32 && c.scale_stride == 0 && !c.threshold;
   const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
@@ -264,34 +291,8 @@ std::size_t whole_scratch_bytes(const Product& p, std::int64_t m) noexcept {
   return line + Packed::slack(p) + Packed::bytes_per_row(p) * static_cast<std::size_t>(m) + unpacked_room(p, m, 1);
 }
 
-/// multiply_whole in the floating-point environment that there is.
-static void multiply_as_is(const Product& p, const GemmArgs& item, void* scratch) noexcept {
-  const Reading how = reading(p, item);
-  Rows rows = in_place(p, item);
-  if (item.m <= p.one_tile_rows && item.m > p.stream_rows && how == Reading::in_place) return compute_tile(p, item, rows);
-  Unit everything{0, item.m, 0, p.panel_count, 0, p.k_padded, nullptr, nullptr};
-  const int strip_panels = strip_width(p.kernel->geometry, item.m, strips_for(p, item.m).widest);
-  if (how != Reading::in_place) {
-    // Of a tail, no more than the last tile of a strip is copied.
-    const Parts strips = split(p.panel_count, strip_panels);
-    const auto last_rows = [&](std::int64_t panels) { return split(item.m, p.kernel->geometry.max_rows[panels - 1]).size; };
-    std::int64_t count = how == Reading::packed ? item.m : last_rows(strips.size);
-    if (how == Reading::tail_copied && strips.larger > 0) count = std::max(count, last_rows(strips.size + 1));
-    const Packed packed = Packed::carve(p, count, align(scratch));
-    if (how == Reading::packed) {
-      pack_rows(p, item, 0, count, packed, 0);
-      rows = packed_rows(p, packed);
-      everything.unpacked = packed.work;
-    } else {
-      copy_tail(p, item, count, packed);
-      rows = rows_with_tail(p, item, packed, count);
-    }
-  }
-  compute(p, item, rows, everything, strip_panels, p.k_padded);
-}
-
 void multiply_whole(const Product& p, const GemmArgs& item, void* scratch) noexcept {
-  if (!p.floats) return multiply_as_is(p, item, scratch);
+  if (!p.computes_floats) return multiply_as_is(p, item, scratch);
   const DefaultFloats floats;
   multiply_as_is(p, item, scratch);
 }

@@ -58,7 +58,7 @@ struct Product {
   bool ragged;         ///< it can but for k not being a multiple of k_unit
   bool row_sums;       ///< of A are needed (B has zero points)
   bool columns_alike;  ///< in what prepare makes of them
-  bool floats;         ///< are computed with somewhere
+  bool computes_floats;
   bool verbose;
 };
 
