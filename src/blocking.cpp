@@ -9,6 +9,8 @@ namespace {
 
 /// Work, in units of 64 multiply-adds or 8 bytes of B, that pays for waking another thread.
 constexpr std::int64_t thread_worth = 30000;
+/// Whether a strip of so many bytes leaves the L2 cache room enough for all of k.
+bool stays(std::int64_t strip_bytes, std::int64_t l2) { return strip_bytes <= l2 / 4; }
 /// Units per thread: enough that a late thread leaves the others something to claim.
 constexpr std::int64_t units_per_thread = 4;
 
@@ -24,6 +26,12 @@ int widest_strip(const Geometry& g) noexcept {
   return width;
 }
 
+int widest_strip_of_groups(const Geometry& g, std::int64_t panel_bytes, std::int64_t l2) noexcept {
+  int width = g.max_panels;
+  while (width > 1 && !stays(width * panel_bytes, l2)) --width;
+  return width;
+}
+
 bool best_as_one_stream(std::int64_t panel_bytes, std::int64_t b_bytes, std::int64_t l2) noexcept {
   return panel_bytes >= 4096 && b_bytes <= l2 / 4 * 3;
 }
@@ -33,6 +41,7 @@ int strip_width(const Geometry& g, std::int64_t m, int widest) noexcept {
   // One pass is seen at once, without divisions: the smallest products cost little more.
   for (int w = g.max_panels; w > 1; --w)
     if (m <= g.max_rows[w - 1]) return w;
+  if (g.max_rows[0] == g.max_rows[g.max_panels - 1]) return widest;
   const auto passes = [&](int w) { return divide_up(m, g.max_rows[w - 1]); };
   int width = g.max_panels;
   for (int w = width - 1; w >= std::min(widest, 2); --w)
@@ -41,7 +50,7 @@ int strip_width(const Geometry& g, std::int64_t m, int widest) noexcept {
 }
 
 std::int64_t k_of_one_pass(std::int64_t strip_bytes, std::int64_t k, std::int64_t unit, std::int64_t l2) noexcept {
-  if (strip_bytes <= l2 / 4) return k;
+  if (stays(strip_bytes, l2)) return k;
   return std::min(k, round_up(divide_up(k, divide_up(strip_bytes, l2 / 8)), unit));
 }
 
@@ -56,9 +65,9 @@ int threads_worth(std::int64_t m, std::int64_t n, std::int64_t k, int most) noex
 
 Blocking block(const Geometry& g, const BlockingInput& in) noexcept {
   Blocking b{};
-  b.kc = in.m > streaming_rows ? in.kc : in.k;
   b.strip_panels = strip_width(g, in.m, in.widest);
   const std::int64_t tile_rows = g.max_rows[b.strip_panels - 1];
+  b.kc = in.m <= streaming_rows || (in.m <= tile_rows && in.one_tile_one_pass) ? in.k : in.kc;
 
   b.block_rows = round_up(in.m, tile_rows);
   if (in.m > in.whole_rows)  // several blocks of one size

@@ -19,6 +19,7 @@ struct BlockingInput {
   std::int64_t m, panels, k;  ///< k padded
   int widest;                 ///< see widest_strip
   std::int64_t kc;            ///< see k_of_one_pass
+  bool one_tile_one_pass;     ///< rows of a single tile take all of k at once, whatever kc is
   std::int64_t whole_rows;    ///< see rows_of_one_block
   int threads;                ///< that the caller offers
   bool may_slice;             ///< k: integer sums may be added up in any order
@@ -45,17 +46,21 @@ int threads_worth(std::int64_t m, std::int64_t n, std::int64_t k, int most) noex
 /// It also writes the longest pieces of rows of C, which counts where that comes from memory (1024^3 of nibbles: a seventh).
 int widest_strip(const Geometry& geometry) noexcept;
 
+/// The same for kernels of groups, whose tiles take one panel after the other, so that little is lost with a narrow strip: as
+/// many as k needs no passes for, if there are such. (Passes cost these up to a tenth where B comes from beyond the L2 cache.)
+int widest_strip_of_groups(const Geometry& geometry, std::int64_t panel_bytes, std::int64_t l2) noexcept;
+
 /// Whether a single stream may bring B faster than several: from the L2 cache, if it is long enough to get going; from further
 /// away several do. See Kernel::stream_rows.
 bool best_as_one_stream(std::int64_t panel_bytes, std::int64_t b_bytes, std::int64_t l2) noexcept;
 
 /// Panels of a strip for m rows. Where A has no more rows than the tallest tile, it is the most (but at least two, or
-/// `widest` where that is one) with which its rows pass over B in the fewest tiles.
+/// `widest` where that is one) with which its rows pass over B in the fewest tiles; but `widest` where all tiles are as tall.
 int strip_width(const Geometry& geometry, std::int64_t m, int widest) noexcept;
 
-/// kc for many rows: all of k where the widest strip, of so many bytes, leaves the L2 cache room enough, else even parts that
-/// are half as long, because then most of what a block reads of A stays there, too. Multiples of `unit`: k_unit, or the size of
-/// a group.
+/// kc where several tiles read a strip: all of k where the widest strip, of
+/// so many bytes, leaves the L2 cache room enough, else even parts that are half as long, because then most of what a block
+/// reads of A stays there, too. Multiples of `unit`: k_unit, or the size of a group.
 std::int64_t k_of_one_pass(std::int64_t strip_bytes, std::int64_t k, std::int64_t unit, std::int64_t l2) noexcept;
 
 /// Rows of A, `row_bytes` each, whose block takes up to half of the L2 cache. Where all of B stays in the cache as well, blocks

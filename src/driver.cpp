@@ -201,9 +201,9 @@ void complete(Product* p) noexcept {
   const Geometry& g = p->kernel->geometry;
   p->panel_count = divide_up(p->n, g.nr);
   p->k_padded = round_up(elements_of(g.a, p->real_k), g.k_unit);
-  p->steps = p->k_padded / g.kr;
   p->step_bytes = bytes_of_panel(g, g.kr);
   p->panel_bytes = p->groups.count ? p->panel_stride : bytes_of_panel(g, p->k_padded);
+  p->steps = p->panel_bytes / p->step_bytes;
   // Rows a multiple of 1024 bytes apart would share few sets of the L1 cache: they get a line more.
   const auto element = static_cast<std::int64_t>(size_of(g.a));
   p->packed_row_bytes =
@@ -219,9 +219,11 @@ void complete(Product* p) noexcept {
   const std::int64_t b_bytes = p->panel_count * p->panel_bytes;
   p->stream_rows = cpu().one_stream && best_as_one_stream(p->panel_bytes, b_bytes, l2_bytes()) ? p->kernel->stream_rows : 0;
   const bool far = b_bytes > 2 * l2_bytes();
-  p->from_memory = far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);
-  p->groups.one_row_asks = p->from_memory && cpu().asks;
-  p->few_rows_ask = far && (!p->from_memory || p->kernel->stream_rows == 0 || cpu().asks);
+  const bool from_memory = far && b_bytes > static_cast<std::int64_t>(cpu().caches.l3 / 2);  // the least that caches lose
+  p->groups.one_row_asks = from_memory && cpu().asks;
+  const bool few_rows_ask = far && (!from_memory || p->kernel->stream_rows == 0 || cpu().asks);
+  p->ahead_bytes = p->groups.count ? groups_ahead_bytes : few_rows_ask ? ahead_bytes : 0;
+  p->one_tile_asks = p->groups.count || (few_rows_ask && g.b_bits == 8 && p->kernel->stream_rows != 0);
   const bool one_strip = p->panel_count > 0 && p->panel_count <= g.max_panels && !far;
   if (one_strip && p->kernel->sums == Sums::integers && (p->output == Output::sums || p->output == Output::reals)) {
     p->one_tile = tile_table(*p, p->output)[p->panel_count - 1];
@@ -231,7 +233,7 @@ void complete(Product* p) noexcept {
   }
   const auto strips_of = [&](const Geometry& tiles, std::int64_t panel_bytes, std::int64_t unit) {
     Strips strips;
-    strips.widest = widest_strip(tiles);
+    strips.widest = p->groups.count ? widest_strip_of_groups(tiles, panel_bytes, l2_bytes()) : widest_strip(tiles);
     strips.kc = k_of_one_pass(strips.widest * panel_bytes, p->k_padded, unit, l2_bytes());
     strips.whole_rows = rows_of_one_block(strips.kc < p->k_padded ? strips.kc * element : p->packed_row_bytes,
                                           p->panel_count * g.nr, b_bytes, l2_bytes());
@@ -251,7 +253,8 @@ void complete(Product* p) noexcept {
 Blocking blocking(const Product& p, std::int64_t m, int threads) noexcept {
   const Strips& strips = strips_for(p, m);
   const Geometry& tiles = unpacks(p, m) ? p.kernel->unpacking.geometry : p.kernel->geometry;
-  return block(tiles, {m, p.panel_count, p.k_padded, strips.widest, strips.kc, strips.whole_rows, threads, may_slice(p)});
+  return block(tiles, {m, p.panel_count, p.k_padded, strips.widest, strips.kc, p.one_tile_asks && !unpacks(p, m),
+                       strips.whole_rows, threads, may_slice(p)});
 }
 
 std::size_t scratch_bytes(const Product& p, const Blocking& b, std::int64_t m) noexcept {

@@ -41,9 +41,9 @@ struct Product {
   std::int64_t panel_bytes;       ///< of values of B, without padding between panels
   const TileFn* one_tile;         ///< [rows - 1]: of one strip of integer sums, the tiles that go from A in place to C at once
   std::int64_t one_tile_rows;     ///< up to so many, and more than stream_rows; else 0
+  int ahead_bytes;                ///< how far ahead tiles ask that do so for themselves; 0: not, as the L2 cache holds B
   int stream_rows;                ///< see Kernel; 0 where B is not best read as one stream
-  bool from_memory;               ///< B is more than caches hold of it from call to call
-  bool few_rows_ask;              ///< whether tiles of which asks_ahead is true do so: where B comes from beyond the L2 cache
+  bool one_tile_asks;             ///< whether a strip's only tile does, however tall, as the pace of B is what counts
   Strips packed, unpacked;        ///< of B as it is, and unpacked
   std::int64_t unpack_rows;       ///< so many rows take B unpacked; never_unpacks where that does not pay
   std::int64_t unpacked_bytes;    ///< of the buffer for that, for each thread

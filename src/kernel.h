@@ -113,8 +113,8 @@ struct TileArgs {
   ptrdiff_t a_stride;     ///< bytes from row to row (or group to group)
   const void* b;          ///< first panel
   ptrdiff_t b_stride;     ///< bytes from panel to panel
-  const void* next;       ///< in the first of as many panels: what to bring nearer meanwhile (see asks_ahead); not for groups
-  ptrdiff_t next_step;    ///< bytes from one k-step's request to the next
+  const void* next;       ///< in the first of as many panels: what to bring nearer meanwhile (see asks_ahead)
+  ptrdiff_t next_step;    ///< bytes from one k-step's request to the next; of groups, for each nr * kr bytes of the panel
   ptrdiff_t steps;        ///< padded k / kr; a multiple of k_unit / kr. Indirect tiles: of one run
   const int32_t* init;    ///< [rows][panels * nr] initial sums; null, but for sums of bits: zeros
   ptrdiff_t init_stride;  ///< elements; 0: the same for all rows
@@ -156,11 +156,15 @@ constexpr int half_step(const Geometry& g) { return g.kr < 8 ? g.kr / 2 : 4; }
 /// What a tile asks for while it works is what is read next, for the L2 cache; but where few rows hurry through B, what it will
 /// need itself some lines later, for the L1 cache: then nothing else is in time. One or two rows leave it to the hardware,
 /// which keeps up best alone; and so do three or four from memory, where the kernel's tiles keep up with it and the processor
-/// is best not asked (Cpu::asks).
+/// is best not asked (Cpu::asks). More rows than that do so, too, where they are a strip's only tile and B's pace is what
+/// counts (Product::one_tile_asks): what comes after the strip would be too much to bring so early.
 constexpr bool asks_ahead(const Geometry& g, int rows, int panels) {
   return rows > 2 && rows <= streaming_rows && rows < g.max_rows[panels - 1];
 }
-inline constexpr ptrdiff_t ahead_bytes = 3072;  ///< of each panel
+inline constexpr int ahead_bytes = 3072;  ///< of each panel
+/// The same for the only tile of a strip of groups, however many its rows are: as the weights of a language model come from
+/// memory, far.
+inline constexpr int groups_ahead_bytes = 8192;
 
 /// A -> packed rows. The value stored for an integer a is a + offset (see a_offset); for a float a it is quantized per row
 /// first. Padding beyond k is stored as zeros.

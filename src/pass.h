@@ -15,7 +15,6 @@ struct Pass {
   char* buffer;       ///< for B unpacked; null where tiles read the panels
   bool apart;         ///< panels are taken one after another, by tiles of one (see Kernel::stream_rows)
   Parts tiles;        ///< in groups of rows
-  std::int64_t tall;  ///< of the first of two tiles, if it is as tall as can be; 0: the two are as alike as can be
   int row_group;
   std::int64_t rows;  ///< that are left
   const char* tail;   ///< A of the last tile, where it does not lie below the others'; else null
@@ -23,7 +22,7 @@ struct Pass {
   bool carried;  ///< the sums go on from those in C
   std::ptrdiff_t c_row_bytes, c_panel_bytes;
   const char* after;  ///< what is read after the pass; null: nothing that is known
-  bool ahead;         ///< see asks_ahead; the first tile decides, as it is the one to which B is new
+  bool ahead;  ///< see asks_ahead; the first tile decides, as it is the one to which B is new; or the only one of a strip
   const char* next;   ///< what the next tile asks for, if it is not yet next_end
   const char* next_end;
   std::ptrdiff_t next_share;  ///< from what one tile asks for to what the one below it does
@@ -31,15 +30,15 @@ struct Pass {
   TileArgs args;              ///< of the next tile
 
   /// Decides what the tiles ask for: each for what it needs itself a little later; or, as B may come from memory at less than
-  /// the pace of a pass, each for a share of what is read after it. Those of groups need not be told.
+  /// the pace of a pass, each for a share of what is read after it.
   void ask(const Product& p) {
     next = next_end = nullptr;
-    args.next = nullptr;
+    args.next = args.b;
     args.next_step = next_share = 0;
-    if (p.groups.count || buffer) return;
+    if (buffer) return;
     if (ahead) {
-      if (!p.few_rows_ask) return;
-      next = static_cast<const char*>(args.b) + ahead_bytes;
+      if (p.ahead_bytes == 0) return;
+      next = static_cast<const char*>(args.b) + p.ahead_bytes;
       next_end = p.panels + p.panel_count * p.panel_stride;
       args.next_step = p.step_bytes;
     } else if (after) {
@@ -64,8 +63,7 @@ struct Pass {
 
   /// The next tiles: [begin, end).
   void run_tiles(const Product& p, std::int64_t begin, std::int64_t end) {
-    if (row_group > 1 || tall != 0 || tail || apart || carried || args.row_begin || next ||
-        (args.reals && reals.row_scale_step != 0))
+    if (row_group > 1 || tail || apart || carried || args.row_begin || next || (args.reals && reals.row_scale_step != 0))
       run_in_turn<true>(p, begin, end);
     else
       run_in_turn<false>(p, begin, end);
@@ -83,9 +81,9 @@ struct Pass {
     std::ptrdiff_t a_stride = args.a_stride;
     const std::ptrdiff_t c_stride = c_row_bytes;
     for (std::int64_t t = begin; t < end; ++t) {
-      std::int64_t groups = parts[t], count = groups;
+      const std::int64_t groups = parts[t];
+      std::int64_t count = groups;
       if constexpr (more) {
-        if (tall != 0) groups = t == 0 ? tall : rows;
         count = row_group == 1 ? groups : std::min(groups * row_group, rows);
         if (tail && t + 1 == parts.count) {
           a = tail;

@@ -185,8 +185,6 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     if (output == Output::bits && !p.window.rows) kernel.limits(columns.threshold, panels * g.nr, columns.init);
     pass.run = run[pass.apart ? 0 : panels - 1];
     pass.tiles = split_rows(unit.rows, max_rows[panels - 1], g.row_group);
-    // The first tile over a strip of groups waits for the memory; so it had better have the most to do meanwhile.
-    pass.tall = p.groups.count && p.from_memory && pass.tiles.count == 2 ? g.max_rows[panels - 1] : 0;
     pass.rows = unit.rows;
     pass.args.a = rows.a;
     pass.args.a_stride = rows.a_stride;
@@ -206,7 +204,8 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     }
     const bool more = s + 1 < strips.count && strips[s + 1] == panels;
     pass.after = more ? static_cast<const char*>(pass.args.b) + panels * p.panel_stride : nullptr;
-    pass.ahead = asks_ahead(g, static_cast<int>(pass.tiles[0]) * g.row_group, panels);
+    const bool few = asks_ahead(g, static_cast<int>(pass.tiles[0]) * g.row_group, panels);
+    pass.ahead = pass.tiles.count == 1 ? few || p.one_tile_asks : few && p.groups.count == 0;
     pass.ask(p);
     if (output == Output::buffer) {
       pass.args.c_stride = pass.args.cols = panels * g.nr;

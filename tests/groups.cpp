@@ -18,7 +18,7 @@ std::vector<const Kernel*> kernels_for(Tier tier, Type b) { return rows_of(tier,
 /// As if B were, or were not, more than caches hold, on a machine that then asks for it.
 void read_from_memory(Gemm* plan, bool from_memory) {
   Product& p = GemmAccess::product(*plan);
-  p.from_memory = p.groups.one_row_asks = from_memory;
+  p.groups.one_row_asks = from_memory;
 }
 
 constexpr Type weight_types[] = {Type::s4, Type::u4, Type::s8};
@@ -124,24 +124,23 @@ TEST_P(Groups, OneRowOfLongGroups) {
         }
 }
 
-/// So long a k that the sums of more than a few rows are carried from one part of it to the next, which begins with a group.
+/// So long a k that the sums of more rows than a tile's are carried from one part of it to the next, which begins with a group.
 TEST_P(Groups, CarriedSums) {
   for (Type b : weight_types)
     for (const Kernel* kernel : kernels_for(GetParam(), b)) {
       const Geometry& g = kernel->geometry;
-      const int widest = widest_strip(g);
-      const std::int64_t n = g.nr * widest, l2 = l2_bytes(), k = l2 / 4 * (is_4bit(b) ? 2 : 1) / n + 3;
+      const std::int64_t m = g.max_rows[0] + 1, l2 = l2_bytes(), k = l2 / 4 * (is_4bit(b) ? 2 : 1) / g.nr + 3;
       const struct {
-        std::int64_t m, group;
+        std::int64_t group;
         Given a_scale;
         Type zero_point;
-      } variants[] = {{streaming_rows + 1, 40, Given::group, Type::u8},
-                      {g.max_rows[widest - 1] + 1, 40, Given::none, Type::none},
-                      {g.max_rows[widest - 1] + 1, 256, Given::none, Type::f16},
-                      {g.max_rows[widest - 1] + 1, 256, Given::group, Type::none}};
+      } variants[] = {{40, Given::group, Type::u8},
+                      {40, Given::none, Type::none},
+                      {256, Given::none, Type::f16},
+                      {256, Given::group, Type::none}};
       for (const auto& v : variants) {
-        Problem problem({.m = v.m,
-                         .n = n + 1,
+        Problem problem({.m = m,
+                         .n = g.nr + 1,
                          .k = k,
                          .a = Type::s8,
                          .b = b,
@@ -155,9 +154,27 @@ TEST_P(Groups, CarriedSums) {
         Gemm plan;
         ASSERT_TRUE(problem.make_plan(*kernel, &plan));
         const Product& p = GemmAccess::product(plan);
-        ASSERT_LT(p.packed.kc, p.k_padded);
-        ASSERT_EQ(p.packed.kc % v.group, 0);
+        ASSERT_LT(blocking(p, m, 1).kc, p.k_padded);
+        ASSERT_EQ(blocking(p, m, 1).kc % v.group, 0);
+        ASSERT_EQ(blocking(p, m - 1, 1).kc, p.k_padded);
+        ASSERT_TRUE(problem.check(plan, m - 1));
       }
+    }
+}
+
+/// Such k that a strip of one panel needs no passes, where one of all panels that there may be would.
+TEST_P(Groups, NarrowStrips) {
+  for (Type b : weight_types)
+    for (const Kernel* kernel : kernels_for(GetParam(), b)) {
+      const Geometry& g = kernel->geometry;
+      const std::int64_t m = g.max_rows[0] + 1, k = l2_bytes() / 6 * (is_4bit(b) ? 2 : 1) / g.nr;
+      Problem problem({.m = m, .n = 2 * g.nr + 1, .k = k, .a = Type::s8, .b = b, .c = Type::f32, .seed = 7, .group = 256});
+      Gemm plan;
+      ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+      const Blocking blocks = blocking(GemmAccess::product(plan), m, 1);
+      ASSERT_EQ(blocks.strip_panels, 1);
+      ASSERT_EQ(blocks.kc, GemmAccess::product(plan).k_padded);
+      ASSERT_TRUE(problem.check(plan, m));
     }
 }
 

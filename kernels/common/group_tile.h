@@ -18,9 +18,13 @@
 // Its two phases of k-steps are the two halves of the bytes, so the sums of the high nibbles may be 16 times too large until
 // the end of the group: that saves their shift (Isa::high_times_16; from the L2 cache a tenth).
 //
+// What is asked for ahead of time is what TileArgs::next says, in step with what is read, scales and all. A single row, which
+// reads B at the pace of the caches, asks only where B comes from memory, and the processor is not faster left alone even then
+// (Cpu::asks): from the L3 cache to ask costs a fifth on Zen 4.
+//
 // Isa provides (besides geometry):
 //   Acc, A, B                  registers: sums for S::width columns, a broadcast of kr values of A, as many columns of B
-//   unit_steps, unit_bytes     k-steps that are packed together, and their bytes in a panel
+//   unit_steps, unit_bytes     k-steps that are packed together, and their bytes in a panel: nr * kr
 //   in_flight                  independent accumulators wanted
 //   narrow_steps               0, or after how many k-steps (in every accumulator) Acc, of 16 bits, must go into int32
 //   load_a(p), zero(), to_int(Acc) -> S::I, and from(S::I) where narrow_steps is 0
@@ -41,13 +45,6 @@
 
 namespace narrow {
 namespace {
-
-/// How far ahead of the loads a tile asks for B: as the weights of a language model come from memory, far. The first tile over
-/// a strip brings it in for the others. (To share out among tiles what the next strip needs, as tile.h does, costs as much
-/// where B is in the L3 cache, and where it is not, a tenth of the pace for 16 rows.) A single row, which reads B at the pace
-/// of the caches, asks for it only where it comes from memory, and the processor is not faster left alone even then (Cpu::asks):
-/// from L3 to ask costs a fifth on Zen 4.
-inline constexpr int prefetch_bytes = 8192;
 
 template <class S, int vectors>
 NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[vectors]) {
@@ -105,6 +102,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
   // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
   constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : rows == 1 ? 8 : 4) / Isa::unit_steps;
   constexpr auto every = std::integral_constant<int, 0>{};
+  static_assert(Isa::unit_bytes == nr * Isa::geometry.kr);
 
   const Groups groups = *args.groups;
   const ptrdiff_t a_stride = args.a_stride;
@@ -112,6 +110,8 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
   const ZeroPoints kind = plain ? ZeroPoints::constant : groups.zero_points;
   const bool row_scales = !plain && groups.row_scales;
   const ptrdiff_t zero_point_bytes = nr * (kind == ZeroPoints::integers ? 2 : kind == ZeroPoints::floats ? 4 : 0);
+  const char* next = static_cast<const char*>(args.next) + (b - static_cast<const char*>(args.b));
+  const ptrdiff_t next_step = args.next_step;
   const char* a = static_cast<const char*>(args.a);
   const char* a_sums = a + groups.a_sums;
   const char* a_scales = a + groups.a_scales;
@@ -178,8 +178,8 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       unroll<count * Isa::unit_steps>([&](auto step) NARROW_LAMBDA {
         constexpr int unit = step / Isa::unit_steps, within = step % Isa::unit_steps;
         if constexpr (within == 0) {
-          for (int line = 0; asks && line < Isa::unit_bytes; line += 64)
-            __builtin_prefetch(b + unit * Isa::unit_bytes + line + prefetch_bytes, 0, 3);
+          for (int line = 0; asks && line < Isa::unit_bytes; line += 64) __builtin_prefetch(next + line, 0, 3);
+          next += next_step;
           unroll<vectors>([&](int v) NARROW_LAMBDA {
             packed[v] = load_packed<Isa, rows == 1>(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
           });
@@ -222,7 +222,8 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     }
 
     const char* const after = zero_points + zero_point_bytes;
-    for (const char* line = scales; asks && line < after; line += 64) __builtin_prefetch(line + prefetch_bytes, 0, 3);
+    for (ptrdiff_t line = 0; asks && line < after - scales; line += 64) __builtin_prefetch(next + line, 0, 3);
+    next += (after - scales) * next_step / Isa::unit_bytes;
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);
     unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
