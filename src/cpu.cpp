@@ -59,11 +59,12 @@ Cpu detect() {
   const bool avx2 = saves_ymm && has(one.ecx, bit_AVX | bit_FMA | bit_F16C) && has(seven.ebx, bit_AVX2);
   const bool avx512 =
       avx2 && saves_zmm && has(seven.ebx, bit_AVX512F | bit_AVX512CD | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL);
-  constexpr unsigned bit_avxvnni = 1u << 4;
+  constexpr unsigned bit_avxvnni = 1u << 4, bit_prefetchw = 1u << 8;
   set(cpu, Tier::avx2, avx2);
   set(cpu, Tier::avxvnni, avx2 && seven.eax >= 1 && has(seven_one.eax, bit_avxvnni));
   set(cpu, Tier::avx512, avx512);
   set(cpu, Tier::avx512vnni, avx512 && has(seven.ecx, bit_AVX512VNNI));
+  cpu.asks_to_write = has(cpuid(0x80000001).ecx, bit_prefetchw);
   cpu.vpopcntdq = avx512 && has(seven.ecx, bit_AVX512VPOPCNTDQ);
   // So it is on Zen 5 (1x512x1024 of int8: 189 GMAC/s against 129), and not on Zen 4 (2x512x1024: 152 against 186), which has
   // no AVX-VNNI. Others, unmeasured, are taken for the one or the other by the same sign.

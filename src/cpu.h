@@ -13,6 +13,7 @@ struct Cpu {
   bool vpopcntdq;         ///< which not all machines of the tier avx512vnni have
   bool one_stream;        ///< one stream of loads brings more from the L2 cache than four
   bool asks = true;       ///< loads bring more from memory where it is asked for ahead of time
+  bool asks_to_write = true;  ///< memory can be asked for in order to be written
   Caches caches;
 };
 const Cpu& cpu() noexcept;

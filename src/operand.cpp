@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/cpu.h"
+
 namespace narrow {
 namespace {
 
@@ -48,6 +50,7 @@ void pack_rows(const Product& p, const GemmArgs& item, std::int64_t row, std::in
                     .rows = static_cast<int>(count),
                     .k = p.k,
                     .k_padded = p.packed_row_bytes / static_cast<std::int64_t>(size_of(g.a)),
+                    .far = item.m * bytes_of(p.a, stride) > l2_bytes(),
                     .dynamic = p.dynamic,
                     .threshold = p.threshold,
                     .threshold_stride = p.threshold_stride,

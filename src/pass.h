@@ -9,6 +9,20 @@
 
 namespace narrow {
 
+/// Asks for a line of C that will be written. (To read, it would come to be shared, and the store would have to ask again; and
+/// to read is what the builtin function asks for on x86-64, whose baseline lacks the other instruction.)
+#if defined(__x86_64__)
+inline void ask_to_write(const char* line) { asm volatile("prefetchw %0" : : "m"(*line)); }
+#else
+inline void ask_to_write(const char* line) { __builtin_prefetch(line, 1, 3); }
+#endif
+
+/// The same for `bytes` of each of so many rows.
+inline void ask_to_write(const char* c, std::ptrdiff_t row_bytes, std::int64_t rows, std::ptrdiff_t bytes) {
+  for (; rows > 0; --rows, c += row_bytes)
+    for (const char* at = c - reinterpret_cast<std::uintptr_t>(c) % line; at < c + bytes; at += line) ask_to_write(at);
+}
+
 /// One pass of tiles over a strip, each tile below the one before.
 struct Pass {
   const TileFn* run;
@@ -21,6 +35,7 @@ struct Pass {
   std::ptrdiff_t tail_stride;
   bool carried;  ///< the sums go on from those in C
   std::ptrdiff_t c_row_bytes, c_panel_bytes;
+  std::ptrdiff_t c_asked;  ///< bytes of a row that each tile asks for before it begins, as it writes them in the end; or 0
   const char* after;  ///< what is read after the pass; null: nothing that is known
   bool ahead;  ///< see asks_ahead; the first tile decides, as it is the one to which B is new; or the only one of a strip
   const char* next;   ///< what the next tile asks for, if it is not yet next_end
@@ -35,9 +50,10 @@ struct Pass {
     next = next_end = nullptr;
     args.next = args.b;
     args.next_step = next_share = 0;
+    args.to_l2 = rows > 2 && rows <= p.l2_rows;
     if (buffer) return;
     if (ahead) {
-      if (p.ahead_bytes == 0) return;
+      if (p.ahead_bytes == 0 || rows <= p.unasked_rows) return;
       next = static_cast<const char*>(args.b) + p.ahead_bytes;
       next_end = p.panels + p.panel_count * p.panel_stride;
       args.next_step = p.step_bytes;
@@ -63,7 +79,8 @@ struct Pass {
 
   /// The next tiles: [begin, end).
   void run_tiles(const Product& p, std::int64_t begin, std::int64_t end) {
-    if (row_group > 1 || tail || apart || carried || args.row_begin || next || (args.reals && reals.row_scale_step != 0))
+    if (row_group > 1 || tail || apart || carried || c_asked > 0 || args.row_begin || next ||
+        (args.reals && reals.row_scale_step != 0))
       run_in_turn<true>(p, begin, end);
     else
       run_in_turn<false>(p, begin, end);
@@ -91,6 +108,7 @@ struct Pass {
         }
         if (carried) args.init = reinterpret_cast<const std::int32_t*>(c);
         args.next = next < next_end ? next : args.b;
+        if (c_asked > 0) ask_to_write(c, c_row_bytes, count, c_asked);
       }
       args.a = a;
       args.c = reinterpret_cast<std::int32_t*>(c);

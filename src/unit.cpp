@@ -19,8 +19,10 @@ std::int64_t tiles_together(std::int64_t tile_rows, std::int64_t c_row_bytes) {
 
 alignas(64) constexpr std::int32_t zeros[max_tile_cols] = {};
 
-char* bits_of(const GemmArgs& item, std::int64_t row, std::int64_t column) {
-  return static_cast<char*>(item.c) + row * item.c_stride + column / 8;
+/// The first byte of C at (row, column) of the item; a whole one where C is bits.
+char* c_at(const Product& p, const GemmArgs& item, std::int64_t row, std::int64_t column) {
+  const auto size = static_cast<std::int64_t>(size_of(p.spec.c));
+  return static_cast<char*>(item.c) + row * item.c_stride * size + (p.spec.c == Type::b1 ? column / 8 : column * size);
 }
 
 /// Bits of C to write for `cols` columns: the last ones are followed by zeros.
@@ -32,7 +34,6 @@ int bit_columns(const Product& p, std::int64_t column, int cols) {
 void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Columns& columns, const std::int32_t* sum,
             std::ptrdiff_t sum_stride, std::int64_t row, std::int64_t column, int row_count, int cols) {
   const auto c_size = static_cast<std::ptrdiff_t>(size_of(p.spec.c));
-  const bool bits = p.spec.c == Type::b1;
   const auto r_size = static_cast<std::ptrdiff_t>(size_of(p.spec.residual));
   p.epilogue({.spec = &p.spec,
               .columns = &columns,
@@ -41,7 +42,7 @@ void finish(const Product& p, const GemmArgs& item, const Rows& rows, const Colu
               .rows = row_count,
               .cols = cols,
               .bit_cols = bit_columns(p, column, cols),
-              .c = static_cast<char*>(item.c) + (row * item.c_stride + (bits ? column / 8 : column)) * c_size,
+              .c = c_at(p, item, row, column),
               .c_stride = item.c_stride * c_size,
               .residual = offset(static_cast<const char*>(item.residual), (row * item.residual_stride + column) * r_size),
               .residual_stride = item.residual_stride * r_size,
@@ -93,8 +94,8 @@ void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, 
                       const Columns& columns, std::int64_t column, int cols, const Pass& first) {
   const Geometry& g = p.kernel->geometry;
   alignas(64) std::int32_t sums[max_carried_rows * max_tile_cols];
-  const std::int64_t batch =
-      tiles_together(first.tiles[0] * g.row_group, item.c_stride * static_cast<std::int64_t>(size_of(p.spec.c)));
+  const auto c_size = static_cast<std::ptrdiff_t>(size_of(p.spec.c));
+  const std::int64_t batch = tiles_together(first.tiles[0] * g.row_group, item.c_stride * c_size);
   Pass pass = first;
   Groups groups;
   std::int64_t k = 0;
@@ -123,8 +124,11 @@ void compute_buffered(const Product& p, const GemmArgs& item, const Rows& rows, 
     pass.args.c = sums;
     for (std::int64_t t = 0, row = 0; t < pass.tiles.count; t += batch) {
       std::int32_t* const c = pass.args.c;
-      pass.run_tiles(p, t, std::min(t + batch, pass.tiles.count));
-      const std::int64_t done = unit.rows - pass.rows;
+      const std::int64_t end = std::min(t + batch, pass.tiles.count);
+      const std::int64_t done = std::min(pass.tiles.begin(end) * g.row_group, unit.rows);
+      if (last && item.m > p.near_rows)
+        ask_to_write(c_at(p, item, unit.row + row, column), item.c_stride * c_size, done - row, cols * c_size);
+      pass.run_tiles(p, t, end);
       if (last)
         finish(p, item, rows.from(row, g.row_group), columns, c, pass.args.c_stride, unit.row + row, column,
                static_cast<int>(done - row), cols);
@@ -161,6 +165,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
   const TileTable run = tile_table(p, output, buffer);
   Columns columns;
   Pass pass;
+  pass.c_asked = 0;
   pass.buffer = buffer;
   pass.row_group = g.row_group;
   pass.carried = false;
@@ -218,9 +223,9 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
     if (output == Output::bits) {
       const int width = panels * g.nr, behind = bit_columns(p, column, cols) - width;
       for (std::int64_t row = 0; row < unit.rows && behind > 0; ++row)
-        std::memset(bits_of(item, unit.row + row, column + width), 0, static_cast<std::size_t>(behind / 8));
+        std::memset(c_at(p, item, unit.row + row, column + width), 0, static_cast<std::size_t>(behind / 8));
       pass.args.turned = columns.turned;
-      pass.args.c = reinterpret_cast<std::int32_t*>(bits_of(item, unit.row, column));
+      pass.args.c = reinterpret_cast<std::int32_t*>(c_at(p, item, unit.row, column));
       pass.args.c_stride = pass.c_row_bytes = item.c_stride;
       pass.c_panel_bytes = g.nr / 8;
     } else if (unit.partial) {
@@ -233,6 +238,7 @@ void compute(const Product& p, const GemmArgs& item, const Rows& rows, const Uni
       pass.args.c_stride = item.c_stride;
       pass.c_row_bytes = pass.args.c_stride * c_size;
       pass.c_panel_bytes = g.nr * c_size;
+      if (item.m > p.near_rows) pass.c_asked = cols * c_size;
       if (output == Output::reals) {
         pass.reals = reals_of(p.spec, rows, columns);
         pass.args.reals = &pass.reals;

@@ -34,12 +34,14 @@
 //   high_times_16(packed)      may be there, where unit_steps is 2: step_of<1>, but each nibble times 16
 //   sixteenth(Acc) -> S::I     with it: to_int(acc) / 16, of multiples of 16
 //   dot(acc&, b, a)
+//   unasked_rows, l2_rows      may be there: go to Kernel
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/common/ask.h"
 #include "kernels/common/float16.h"
 #include "kernels/common/tile.h"
 
@@ -112,6 +114,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
   const ptrdiff_t zero_point_bytes = nr * (kind == ZeroPoints::integers ? 2 : kind == ZeroPoints::floats ? 4 : 0);
   const char* next = static_cast<const char*>(args.next) + (b - static_cast<const char*>(args.b));
   const ptrdiff_t next_step = args.next_step;
+  const bool to_l2 = args.to_l2;
   const char* a = static_cast<const char*>(args.a);
   const char* a_sums = a + groups.a_sums;
   const char* a_scales = a + groups.a_scales;
@@ -178,7 +181,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       unroll<count * Isa::unit_steps>([&](auto step) NARROW_LAMBDA {
         constexpr int unit = step / Isa::unit_steps, within = step % Isa::unit_steps;
         if constexpr (within == 0) {
-          for (int line = 0; asks && line < Isa::unit_bytes; line += 64) __builtin_prefetch(next + line, 0, 3);
+          for (int line = 0; asks && line < Isa::unit_bytes; line += 64) ask(next + line, to_l2);
           next += next_step;
           unroll<vectors>([&](int v) NARROW_LAMBDA {
             packed[v] = load_packed<Isa, rows == 1>(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
@@ -222,7 +225,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     }
 
     const char* const after = zero_points + zero_point_bytes;
-    for (ptrdiff_t line = 0; asks && line < after - scales; line += 64) __builtin_prefetch(next + line, 0, 3);
+    for (ptrdiff_t line = 0; asks && line < after - scales; line += 64) ask(next + line, to_l2);
     next += (after - scales) * next_step / Isa::unit_bytes;
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);

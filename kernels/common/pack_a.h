@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/common/ask.h"
 #include "kernels/common/float16.h"
 #include "kernels/common/unroll.h"
 #include "src/kernel.h"
@@ -94,9 +95,21 @@ struct RowQuantization {
   }
 };
 
-/// The row is in the cache by now; what lies `ahead` elements further is asked for meanwhile.
+/// What is asked for while a row is quantized: what lies so many elements further, and whether it comes from beyond the L2 cache.
+struct Ahead {
+  ptrdiff_t elements;
+  bool far;
+};
+
+/// Rows from afar are brought to L2, and so many of them earlier that they are there in time (1024^3 2 % faster on Zen 4).
+NARROW_INLINE Ahead ahead_of_row(const PackAArgs& args, int i, int near_rows) {
+  const int rows = args.far ? 8 : near_rows;
+  return {i + rows < args.rows ? rows * args.stride : 0, args.far};
+}
+
+/// The row is in the cache by now.
 template <class S, bool finite, class T, class Source>
-NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, ptrdiff_t ahead, float inverse,
+NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, Ahead ahead, float inverse,
                             const typename S::template Narrow<T>& narrow, T* out) {
   using F = typename S::F;
   auto quantized = [&](F value) NARROW_LAMBDA {
@@ -107,8 +120,9 @@ NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, ptrdiff_t ahead, f
   ptrdiff_t j = 0;
   for (; count - j >= 4 * S::width; j += 4 * S::width) {
     constexpr int lines = (4 * S::width * static_cast<int>(sizeof(Source)) + 63) / 64;
-    unroll<lines>([&](int i)
-                      NARROW_LAMBDA { __builtin_prefetch(x + ahead + j + i * (64 / static_cast<int>(sizeof(Source)))); });
+    unroll<lines>([&](int i) NARROW_LAMBDA {
+      ask(x + ahead.elements + j + i * (64 / static_cast<int>(sizeof(Source))), ahead.far);
+    });
     narrow.store(out + j, quantized(S::load(x + j)), quantized(S::load(x + j + S::width)),
                  quantized(S::load(x + j + 2 * S::width)), quantized(S::load(x + j + 3 * S::width)));
   }
@@ -247,7 +261,6 @@ void pack_float_rows(const PackAArgs& args) {
     const Source* x = static_cast<const Source*>(args.src) + i * args.stride;
     return symmetric ? finite_range_of<S, Dynamic::symmetric>(x, args.k) : finite_range_of<S, Dynamic::asymmetric>(x, args.k);
   };
-  constexpr int rows_ahead = 4;  // 2 reads rows of 4 KiB from the L3 cache a tenth slower, more gains nothing
   RowRange next{};
   if (args.rows > 0) next = range_of_row(0);
   for (int i = 0; i < args.rows; ++i) {
@@ -256,7 +269,7 @@ void pack_float_rows(const PackAArgs& args) {
     const RowRange range = next;
     if (i + 1 < args.rows) next = range_of_row(i + 1);
     const RowQuantization q(args.dynamic, range);
-    const ptrdiff_t ahead = i + rows_ahead < args.rows ? rows_ahead * args.stride : 0;
+    const Ahead ahead = ahead_of_row(args, i, 4);
     const typename S::template Narrow<T> narrow(q.zero_point + offset, (symmetric ? -127 : 0) + offset,
                                                 (symmetric ? 127 : 255) + offset);
     write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {

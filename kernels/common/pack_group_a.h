@@ -9,7 +9,7 @@ namespace {
 
 /// Quantizes one run of floats symmetrically and returns its scale; see quantize for `ahead`.
 template <class S, class Source>
-NARROW_INLINE float quantize_run(const Source* x, ptrdiff_t count, ptrdiff_t ahead, int8_t* out) {
+NARROW_INLINE float quantize_run(const Source* x, ptrdiff_t count, Ahead ahead, int8_t* out) {
   const RowRange range = finite_range_of<S, Dynamic::symmetric>(x, count);
   const RowQuantization q(Dynamic::symmetric, range);
   const typename S::template Narrow<int8_t> narrow(0, -127, 127);
@@ -92,7 +92,7 @@ NARROW_INLINE void pack_grouped_rows(const PackAArgs& args, Fill fill, FillGroup
 template <class S, class Source>
 void pack_grouped_floats(const PackAArgs& args) {
   auto from = [&](int i) { return static_cast<const Source*>(args.src) + i * args.stride; };
-  auto ahead = [&](int i) { return i + 1 < args.rows ? args.stride : 0; };
+  auto ahead = [&](int i) { return ahead_of_row(args, i, 1); };
   pack_grouped_rows<S>(
       args, [&](int i, int8_t* out) NARROW_LAMBDA { args.scale[i] = quantize_run<S>(from(i), args.k, ahead(i), out); },
       [&](int i, ptrdiff_t, ptrdiff_t first, ptrdiff_t count, int8_t* out)
