@@ -1,6 +1,8 @@
 // Memory for operands, and random values to fill it with.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -10,16 +12,23 @@
 
 namespace bench {
 
+/// What the system is asked to map a buffer in.
+enum class Pages { standard, huge };
+
 /// Bytes aligned as narrow asks its buffers to be; the rivals get the same.
 class Buffer {
  public:
-  static constexpr std::size_t alignment = 64;
+  static constexpr std::size_t line = 64, huge_page = std::size_t{2} << 20;
 
   Buffer() = default;
-  explicit Buffer(std::size_t bytes) : bytes_(bytes) {
+  explicit Buffer(std::size_t bytes, Pages pages = Pages::standard) : bytes_(bytes) {
     if (bytes == 0) return;
-    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)));
+    const std::size_t alignment = pages == Pages::huge ? huge_page : line;
+    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
     if (!data_) throw std::bad_alloc();
+    // Where there are none, this changes nothing.
+    if (pages == Pages::huge) madvise(data_.get(), rounded, MADV_HUGEPAGE);
     std::memset(data_.get(), 0, bytes);  // pages are there before any timing
   }
 

@@ -1,4 +1,4 @@
-// What int8 costs beside the arithmetic: packing B, against copying the same bytes, and the call itself.
+// What int8 costs beside the arithmetic: packing B, against copying the same bytes, the call itself, and where weights lie.
 #include "int8_data.h"
 #include "machine_limits.h"
 
@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::int64_t packed_side = 4096;
 constexpr std::int64_t call_side = 4;
+constexpr std::int64_t rows_by_pages[] = {1, 16};
 
 Row named(const Settings& settings, Unit unit, const Product& product, const std::string& shape, const char* variant) {
   Row row;
@@ -94,11 +95,36 @@ std::vector<Row> measure_calls(const Settings& settings) {
   return {plan_row, once_row};
 }
 
+// Products of few rows, whose weights come from beyond the L2 cache, with these in huge pages.
+std::vector<Row> measure_pages(const Settings& settings) {
+  std::vector<Row> rows;
+  for (const std::int64_t m : rows_by_pages) {
+    const Int8Data data(m, packed_side, packed_side);
+    const PackedWeights standard(data.weights(settings.cap()), settings.parallel);
+    const PackedWeights huge(data.weights(settings.cap()), settings.parallel, Pages::huge);
+    narrow::GemmDesc desc;
+    desc.cap = settings.cap();
+    Product in_standard(desc, standard.view(), m, data.a.data(), settings.parallel);
+    Product in_huge(desc, huge.view(), m, data.a.data(), settings.parallel);
+
+    const Shape shape{"", {m, packed_side, packed_side}};
+    Row row = named(settings, Unit::gmacs, in_huge, shape.text(), "weights in huge pages");
+    row.macs = data.macs();
+    row.bytes = in_huge.bytes(data.b->size());
+    row.base_name = "in standard ones";
+    measure({{in_standard.contender(), &row.base}, {in_huge.contender(), &row.narrow}}, settings.seconds, settings.threads());
+    row.exact = data.is_right<std::uint8_t>(in_huge.row(0));
+    rows.push_back(row);
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::vector<Case> int8_cost_cases(const std::vector<Shape>&, const Settings& settings) {
   return {{"int8_costs/packing", [&settings] { return measure_packing(settings); }},
-          {"int8_costs/call", [&settings] { return measure_calls(settings); }}};
+          {"int8_costs/call", [&settings] { return measure_calls(settings); }},
+          {"int8_costs/pages", [&settings] { return measure_pages(settings); }}};
 }
 
 }  // namespace bench

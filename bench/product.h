@@ -18,10 +18,10 @@ inline void require(narrow::Status status, const char* what) {
 
 class PackedWeights {
  public:
-  PackedWeights(const narrow::WeightsDesc& desc, const narrow::Parallel& parallel) {
+  PackedWeights(const narrow::WeightsDesc& desc, const narrow::Parallel& parallel, Pages pages = Pages::standard) {
     std::size_t bytes = 0;
     require(narrow::Weights::packed_size(desc, &bytes), "size of the packed weights");
-    blob_ = Buffer(bytes);
+    blob_ = Buffer(bytes, pages);
     require(narrow::Weights::pack(desc, blob_.data(), bytes, &view_, parallel), "packing");
   }
   const narrow::Weights& view() const { return view_; }

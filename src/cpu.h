@@ -8,11 +8,11 @@
 namespace narrow {
 
 struct Cpu {
-  bool tier[tier_count];  ///< the hardware and the operating system serve it; whether this build holds it is the registry's
-                          ///< matter
-  bool vpopcntdq;         ///< which not all machines of the tier avx512vnni have
-  bool one_stream;        ///< one stream of loads brings more from the L2 cache than four
-  bool asks = true;       ///< loads bring more from memory where it is asked for ahead of time
+  bool tier[tier_count];      ///< the hardware and the operating system serve it; whether this build holds it is the registry's
+                              ///< matter
+  bool vpopcntdq;             ///< which not all machines of the tier avx512vnni have
+  bool one_stream;            ///< one stream of loads brings more from the L2 cache than four
+  bool asks = true;           ///< loads bring more from memory where it is asked for ahead of time
   bool asks_to_write = true;  ///< memory can be asked for in order to be written
   Caches caches;
 };

@@ -43,7 +43,8 @@ struct Product {
   std::int64_t one_tile_rows;     ///< up to so many, and more than stream_rows; else 0
   int ahead_bytes;                ///< how far ahead tiles ask that do so for themselves; 0: not, as the L2 cache holds B
   int stream_rows;                ///< see Kernel; 0 where B is not best read as one stream
-  std::uint8_t unasked_rows, l2_rows;  ///< see Kernel; 0 where B is not far, or the processor likes to be asked
+  std::uint8_t unasked_rows;      ///< see Kernel; 0 where B is not so far, or the processor is not the one for it
+  std::uint8_t l2_rows;           ///< likewise
   bool one_tile_asks;             ///< whether a strip's only tile does, however tall, as the pace of B is what counts
   std::int32_t near_rows;         ///< so many rows of C, beside B, are taken to stay in the caches, and are not asked for
   Strips packed, unpacked;        ///< of B as it is, and unpacked

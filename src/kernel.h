@@ -175,7 +175,7 @@ struct PackAArgs {
   ptrdiff_t stride;  ///< elements
   int rows;
   ptrdiff_t k, k_padded;             ///< elements of the source, and of the kernel's type
-  bool far;                          ///< the source is more than the L2 cache holds
+  bool far = false;                  ///< the source is more than the L2 cache holds
   Dynamic dynamic;                   ///< float sources that are quantized
   const float* threshold = nullptr;  ///< where values become bits: x >= threshold[k * threshold_stride]; null: 0
   int threshold_stride = 0;          ///< 0 or 1
@@ -339,10 +339,11 @@ struct Kernel {
   /// So many rows take B, in the L2 cache, a panel at a time, where a single stream comes faster than several (Cpu::one_stream):
   /// tiles of one panel keep up with it. (Zen 5: int8 on AVX-512 VNNI 200 GB/s against 130, on AVX2 55 against 67.)
   int stream_rows = 0;
-  /// Of groups whose weights are more than caches hold, on processors that are best not asked for what few rows read (Cpu::asks):
-  /// so many rows leave B to the hardware; and up to so many, but more than two, ask for the L2 cache. What is asked for nearer
-  /// comes no faster than the few outstanding misses of L1 let it (12 GB/s on Zen 4), and so many rows need more. More rows than
-  /// these do not, and want it near. (3 to 9 rows of 4 bits 1.03 to 1.25 times as fast, 5 to 18 of 8 bits up to 1.8 times.)
+  /// Of groups whose weights are more than caches hold, on processors that are best not asked for what few rows read
+  /// (Cpu::asks): so many rows leave B to the hardware; and up to so many, but more than two, ask for the L2 cache. What is
+  /// asked for nearer comes no faster than the few outstanding misses of L1 let it (12 GB/s on Zen 4), and so many rows need
+  /// more. Taller products need less, and want it near. (Zen 4: 3 to 9 rows of 4 bits 1.03 to 1.25 times as fast, 5 to 18 of 8
+  /// bits up to 1.8 times.)
   int unasked_rows = 0, l2_rows = 0;
   Unpacking unpacking = {};
   TileSet to_sums;

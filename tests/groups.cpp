@@ -15,10 +15,14 @@ NARROW_FOR_EACH_TIER(Groups);
 
 std::vector<const Kernel*> kernels_for(Tier tier, Type b) { return rows_of(tier, packed_type(b), Sums::groups); }
 
-/// As if B were, or were not, more than caches hold, on a machine that then asks for it.
-void read_from_memory(Gemm* plan, bool from_memory) {
+/// Where B may come from, and what is then asked for: from caches, from memory that likes to be asked, and from such as does not.
+enum class From { caches, memory, unasked_memory, count };
+
+void read(Gemm* plan, From from) {
   Product& p = GemmAccess::product(*plan);
-  p.groups.one_row_asks = from_memory;
+  p.groups.one_row_asks = from == From::memory;
+  p.unasked_rows = from == From::unasked_memory ? 2 : 0;
+  p.l2_rows = from == From::unasked_memory ? max_tile_rows : 0;
 }
 
 constexpr Type weight_types[] = {Type::s4, Type::u4, Type::s8};
@@ -40,7 +44,7 @@ TEST_P(Groups, Shapes) {
             Problem problem(c);
             Gemm plan;
             ASSERT_TRUE(problem.make_plan(*kernel, &plan));
-            read_from_memory(&plan, c.seed % 7 < 3);
+            read(&plan, static_cast<From>(c.seed % 7 % static_cast<std::uint64_t>(From::count)));
             for (std::int64_t m = 1; m <= c.m; ++m) ASSERT_TRUE(problem.check(plan, m));
             trivial += problem.trivial();
           }
@@ -117,8 +121,8 @@ TEST_P(Groups, OneRowOfLongGroups) {
                            .group = group});
           Gemm plan;
           ASSERT_TRUE(problem.make_plan(*kernel, &plan));
-          for (bool from_memory : {false, true}) {
-            read_from_memory(&plan, from_memory);
+          for (From from : {From::caches, From::memory}) {
+            read(&plan, from);
             ASSERT_TRUE(problem.check(plan, 1));
           }
         }

@@ -152,6 +152,7 @@ TEST_P(Packing, FloatRowsOfA) {
                           .rows = rows,
                           .k = k,
                           .k_padded = kp,
+                          .far = k % 2 == 0,
                           .dynamic = dynamic,
                           .dst = packed.data(),
                           .row_sum = row_sum,

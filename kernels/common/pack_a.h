@@ -95,7 +95,8 @@ struct RowQuantization {
   }
 };
 
-/// What is asked for while a row is quantized: what lies so many elements further, and whether it comes from beyond the L2 cache.
+/// What is asked for while a row is quantized: what lies so many elements further, and whether it comes from beyond the L2
+/// cache.
 struct Ahead {
   ptrdiff_t elements;
   bool far;
@@ -120,9 +121,8 @@ NARROW_INLINE void quantize(const Source* x, ptrdiff_t count, Ahead ahead, float
   ptrdiff_t j = 0;
   for (; count - j >= 4 * S::width; j += 4 * S::width) {
     constexpr int lines = (4 * S::width * static_cast<int>(sizeof(Source)) + 63) / 64;
-    unroll<lines>([&](int i) NARROW_LAMBDA {
-      ask(x + ahead.elements + j + i * (64 / static_cast<int>(sizeof(Source))), ahead.far);
-    });
+    unroll<lines>([&](int i)
+                      NARROW_LAMBDA { ask(x + ahead.elements + j + i * (64 / static_cast<int>(sizeof(Source))), ahead.far); });
     narrow.store(out + j, quantized(S::load(x + j)), quantized(S::load(x + j + S::width)),
                  quantized(S::load(x + j + 2 * S::width)), quantized(S::load(x + j + 3 * S::width)));
   }
