@@ -15,7 +15,8 @@ NARROW_FOR_EACH_TIER(Groups);
 
 std::vector<const Kernel*> kernels_for(Tier tier, Type b) { return rows_of(tier, packed_type(b), Sums::groups); }
 
-/// Where B may come from, and what is then asked for: from caches, from memory that likes to be asked, and from such as does not.
+/// Where B may come from, which decides what is asked for: from caches, or from memory, of a machine that is best asked for few
+/// rows or of one that is not.
 enum class From { caches, memory, unasked_memory, count };
 
 void read(Gemm* plan, From from) {

@@ -102,9 +102,10 @@ struct Ahead {
   bool far;
 };
 
-/// Rows from afar are brought to L2, and so many of them earlier that they are there in time (1024^3 2 % faster on Zen 4).
-NARROW_INLINE Ahead ahead_of_row(const PackAArgs& args, int i, int near_rows) {
-  const int rows = args.far ? 8 : near_rows;
+/// What row i asks for: the row so many below it. Rows from afar are brought to L2, and eight earlier, so that they are there
+/// in time (1024^3 2 % faster on Zen 4).
+NARROW_INLINE Ahead ahead_of_row(const PackAArgs& args, int i, int rows_ahead) {
+  const int rows = args.far ? 8 : rows_ahead;
   return {i + rows < args.rows ? rows * args.stride : 0, args.far};
 }
 
@@ -269,7 +270,7 @@ void pack_float_rows(const PackAArgs& args) {
     const RowRange range = next;
     if (i + 1 < args.rows) next = range_of_row(i + 1);
     const RowQuantization q(args.dynamic, range);
-    const Ahead ahead = ahead_of_row(args, i, 4);
+    const Ahead ahead = ahead_of_row(args, i, 4);  // the next row has been read by now, for its range
     const typename S::template Narrow<T> narrow(q.zero_point + offset, (symmetric ? -127 : 0) + offset,
                                                 (symmetric ? 127 : 255) + offset);
     write_row<S, T, row_group, kr>(args, i, [&](ptrdiff_t first, ptrdiff_t count, T* out) NARROW_LAMBDA {
