@@ -34,6 +34,7 @@
 //   high_times_16(packed)      may be there, where unit_steps is 2: step_of<1>, but each nibble times 16
 //   sixteenth(Acc) -> S::I     with it: to_int(acc) / 16, of multiples of 16
 //   dot(acc&, b, a)
+//   dot_in_order(acc&, b, a)   may be there, for several rows: dot, after those before it
 //   unasked_rows, l2_rows      may be there: go to Kernel
 #pragma once
 
@@ -75,6 +76,14 @@ NARROW_INLINE typename Isa::Packed load_packed(const char* p) {
     return Isa::load_b(p);
 }
 
+template <class Isa, bool in_order>
+NARROW_INLINE void add_dot(typename Isa::Acc& acc, typename Isa::B b, typename Isa::A a) {
+  if constexpr (in_order && requires { Isa::dot_in_order(acc, b, a); })
+    Isa::dot_in_order(acc, b, a);
+  else
+    Isa::dot(acc, b, a);
+}
+
 template <class Isa, int step, bool times_16>
 NARROW_INLINE typename Isa::B take_step(typename Isa::Packed packed) {
   if constexpr (times_16 && step == 1)
@@ -90,14 +99,19 @@ NARROW_INLINE typename S::I take_sum(typename Isa::Acc sum) {
     return Isa::to_int(sum);
 }
 
-/// One panel of a tile, at `b`, from the column `column` of it on. `asks`: for B ahead of time; if it does not, groups have no
-/// more than max_k_times_16. `plain`: groups have no zero points of their own, nor a scale for each row; what these would take,
+/// What tiles ask for ahead of time: nothing, or B, for one of the caches. Other tiles for each, as a branch for each request
+/// costs up to 2 % of products with groups of 32.
+enum class Asks { no, for_l1, for_l2 };
+
+/// One panel of a tile, at `b`, from the column `column` of it on. Where it asks for nothing, groups have no more than
+/// max_k_times_16. `plain`: groups have no zero points of their own, nor a scale for each row; what these would take,
 /// even if they are never there, costs g++ 12 registers and copies (1 to 9 % of products with groups of 32).
-template <class Isa, class S, int rows, bool asks, bool plain>
+template <class Isa, class S, int rows, Asks kind_of_asking, bool plain>
 NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) {
   using F = typename S::F;
   using I = typename S::I;
   constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
+  constexpr bool asks = kind_of_asking != Asks::no, to_l2 = kind_of_asking == Asks::for_l2;
   constexpr int phases = rows * vectors < Isa::in_flight ? 2 : 1;  // of k-steps; groups overlap each other besides
   constexpr bool times_16 = !asks && phases == Isa::unit_steps && HighTimes16<Isa>;
   constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * Isa::unit_steps);  // of one k of a panel
@@ -114,7 +128,6 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
   const ptrdiff_t zero_point_bytes = nr * (kind == ZeroPoints::integers ? 2 : kind == ZeroPoints::floats ? 4 : 0);
   const char* next = static_cast<const char*>(args.next) + (b - static_cast<const char*>(args.b));
   const ptrdiff_t next_step = args.next_step;
-  const bool to_l2 = args.to_l2;
   const char* a = static_cast<const char*>(args.a);
   const char* a_sums = a + groups.a_sums;
   const char* a_scales = a + groups.a_scales;
@@ -192,7 +205,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
         typename Isa::A av;
         unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
           if (v == 0) av = Isa::load_a(a + r * a_stride + step * Isa::geometry.kr);
-          Isa::dot(acc[step % phases][r][v], bv[v], av);
+          add_dot<Isa, (rows > 1)>(acc[step % phases][r][v], bv[v], av);
         });
       });
       a += count * Isa::unit_steps * Isa::geometry.kr;
@@ -229,10 +242,12 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
     next += (after - scales) * next_step / Isa::unit_bytes;
     F scale[vectors];
     load_scales<S>(groups.scale, scales, scale);
+    F term[rows][vectors];  // all of them before the first is added: on Zen 4 the multiplications then pair up better
+    unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { term[r][v] = S::to_float(total[r][v]); });
     unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
       F by = scale[v];
       if (row_scales) by = by * row_scale(r);
-      sum[r][v] = S::fma(S::to_float(total[r][v]), by, sum[r][v]);
+      sum[r][v] = S::fma(term[r][v], by, sum[r][v]);
     });
     b = after;
   }
@@ -276,10 +291,14 @@ void group_tile(const TileArgs& args) {
     else
       run(asks, std::false_type{});
   };
-  if (rows > 1 || args.groups->one_row_asks || args.groups->size > max_k_times_16)
-    run_kind(std::true_type{});
-  else if constexpr (rows == 1)
-    run_kind(std::false_type{});
+  constexpr bool may_ask_for_l2 = rows > 2 && requires { Isa::l2_rows; };
+  if (may_ask_for_l2 && args.to_l2) {
+    if constexpr (may_ask_for_l2) run_kind(std::integral_constant<Asks, Asks::for_l2>{});
+  } else if (rows > 1 || args.groups->one_row_asks || args.groups->size > max_k_times_16) {
+    run_kind(std::integral_constant<Asks, Asks::for_l1>{});
+  } else if constexpr (rows == 1) {
+    run_kind(std::integral_constant<Asks, Asks::no>{});
+  }
 }
 
 template <class Isa, class S>
