@@ -196,6 +196,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
         if constexpr (within == 0) {
           for (int line = 0; asks && line < Isa::unit_bytes; line += 64) ask(next + line, to_l2);
           next += next_step;
+          asm("" : "+r"(next));  // no second pointer: g++ would move it in and out of a vector register, by a port of the dots
           unroll<vectors>([&](int v) NARROW_LAMBDA {
             packed[v] = load_packed<Isa, rows == 1>(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
           });
