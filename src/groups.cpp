@@ -16,14 +16,18 @@ namespace {
 std::int64_t count_of(const WeightsDesc& d) { return (d.k + d.groups.size - 1) / d.groups.size; }
 std::int64_t padded(std::int64_t k) { return (k + 7) / 8 * 8; }
 
-/// Values of `count` k, a multiple of k_unit, of one panel -> its k-steps; nibbles in pairs of half steps, whose k are `kr`.
-void store_values(int nr, int kr, bool nibbles, int count, const std::uint8_t (*values)[read_chunk], char* dst) {
-  for (int k = 0; k < count; k += nibbles ? 2 * kr : kr)
-    for (int c = 0; c < nr; ++c, dst += kr)
-      for (int i = 0; i < kr; ++i) {
-        const int low = values[c][k + i];
-        dst[i] = static_cast<char>(nibbles ? low | values[c][k + kr + i] << 4 : low);
-      }
+/// Which of two values of 4 bits share a byte with the low nibble's: those so many columns and k further.
+struct HighNibble {
+  int columns, k;
+};
+
+/// Values of `count` k, a multiple of k_unit, of `columns` columns and, where they have 4 bits, of those of the high nibbles ->
+/// the k-steps of a panel, of kr each.
+void store_values(int columns, int kr, const HighNibble* high, int count, const std::uint8_t (*values)[read_chunk], char* dst) {
+  for (int k = 0; k < count; k += kr + (high ? high->k : 0))
+    for (int c = 0; c < columns; ++c, dst += kr)
+      for (int i = 0; i < kr; ++i)
+        dst[i] = static_cast<char>(values[c][k + i] | (high ? values[c + high->columns][k + high->k + i] << 4 : 0));
 }
 
 std::int64_t block_bytes(const GroupFormat& f, Type b, const Geometry& g, std::int64_t k) {
@@ -108,6 +112,7 @@ bool pack_group_panel(const WeightsDesc& d, const Geometry& geometry, std::int64
   const GroupFormat format = group_format(d);
   const bool nibbles = is_4bit(d.type);
   const int nr = geometry.nr, cols = static_cast<int>(std::min<std::int64_t>(nr, d.n - column));
+  const HighNibble high = {nr / 2, 0};
   const RawWeights raw(d);
   GroupColumns columns{};
   std::uint8_t values[max_tile_cols][read_chunk] = {};
@@ -120,7 +125,7 @@ bool pack_group_panel(const WeightsDesc& d, const Geometry& geometry, std::int64
                 stored = static_cast<int>(padded(count));
       raw.read(column, cols, first + done, count, columns, geometry.b_offset, values);
       for (int c = 0; c < cols; ++c) std::fill(values[c] + count, values[c] + stored, std::uint8_t{0});
-      store_values(nr, geometry.kr, nibbles, stored, values, panel);
+      store_values(nibbles ? nr / 2 : nr, geometry.kr, nibbles ? &high : nullptr, stored, values, panel);
       panel += stored * nr / (nibbles ? 2 : 1);
     }
     for (int c = 0; c < nr; ++c) panel = store(panel, columns.scale[c], format.scale);
@@ -159,7 +164,8 @@ bool pack_column_panel(const WeightsDesc& d, const Kernel& kernel, std::int64_t 
         std::fill(values[c] + count, values[c] + stored, std::uint8_t{0});
         for (int i = 0; i < count; ++i) sums[c] += values[c][i];
       }
-      store_values(g.nr, half_step(g), true, stored, values, panel);
+      const HighNibble high = {0, half_step(g)};
+      store_values(g.nr, half_step(g), &high, stored, values, panel);
     } else {
       std::int32_t sum[max_tile_cols];
       kernel.pack_b({values, Order::nk, read_chunk, count, stored, cols, panel, 0, false});

@@ -25,9 +25,11 @@
 // so one vector load brings kr values of each of several columns, and the matching kr values of a row are broadcast.
 //
 // Values of 4 bits lie in pairs of half steps: eight k are nr times four bytes, the low nibbles the k 0..3 of a column and the
-// high ones its k 4..7, so that a shift and two ands make of them two steps as above, of kr = 4. They are unsigned; s4 is kept
-// as value + 8, with the zero point 8. (Grouped kernels count these half steps as steps. Where kr is less than 8, they are
-// halves of it.)
+// high ones its k 4..7, so that a shift and two ands make of them two steps as above, of kr = 4. (Where kr is less than 8, these
+// half steps are halves of it.) They are unsigned; s4 is kept as value + 8, with the zero point 8.
+//
+// Grouped kernels' values of 4 bits lie in pairs of columns: the low nibbles of a k-step are the first half of a panel's columns,
+// the high ones the second half, so that both are multiplied by the same values of A (group_tile.h says what that is good for).
 //
 // Bits (Type::b1) are moved by the byte: wherever k, kr, k_unit or an element is spoken of, it is bytes of eight bits each. The
 // sum of products of +1 and -1 is k - 2 * popcount(a xor b), k in bits. Padding is zero in A as in B, so the xor of it

@@ -104,29 +104,31 @@ TEST_P(Groups, ExtremeValues) {
 }
 
 /// One row of the largest values over groups so long that sums of their high nibbles times 16 (see group_tile.h) just stay in
-/// int32, or just would not.
+/// int32, or just would not. (They are that large where zero points are floats, and u4 therefore counts from 0.)
 TEST_P(Groups, OneRowOfLongGroups) {
-  constexpr std::int64_t longest = INT32_MAX / (15 * 128 * 16 / 2) / 8 * 8;
+  constexpr std::int64_t longest = INT32_MAX / (15 * 128 * 16) / 8 * 8;
   for (Type b : {Type::s4, Type::u4})
     for (const Kernel* kernel : kernels_for(GetParam(), b))
       for (Fill a_fill : {Fill::lowest, Fill::highest})
-        for (std::int64_t group : {longest, longest + 8}) {
-          Problem problem({.m = 1,
-                           .n = 3,
-                           .k = group + 40,
-                           .a = Type::s8,
-                           .b = b,
-                           .a_fill = a_fill,
-                           .b_fill = Fill::highest,
-                           .c = Type::f32,
-                           .group = group});
-          Gemm plan;
-          ASSERT_TRUE(problem.make_plan(*kernel, &plan));
-          for (From from : {From::caches, From::memory}) {
-            read(&plan, from);
-            ASSERT_TRUE(problem.check(plan, 1));
+        for (Type zero_point : {Type::none, Type::f32})
+          for (std::int64_t group : {longest, longest + 8}) {
+            Problem problem({.m = 1,
+                             .n = kernel->geometry.nr + 3,
+                             .k = group + 40,
+                             .a = Type::s8,
+                             .b = b,
+                             .a_fill = a_fill,
+                             .b_fill = Fill::highest,
+                             .c = Type::f32,
+                             .group = group,
+                             .group_zero_point = zero_point});
+            Gemm plan;
+            ASSERT_TRUE(problem.make_plan(*kernel, &plan));
+            for (From from : {From::caches, From::memory}) {
+              read(&plan, from);
+              ASSERT_TRUE(problem.check(plan, 1));
+            }
           }
-        }
 }
 
 /// So long a k that the sums of more rows than a tile's are carried from one part of it to the next, which begins with a group.

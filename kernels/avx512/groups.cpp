@@ -15,12 +15,12 @@ struct Int4 : Vector512 {  // sums of 16 bits
   using Packed = B;
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
-  static constexpr int in_flight = 4, narrow_steps = 8, unit_steps = 2, unit_bytes = 128;
+  static constexpr int in_flight = 4, narrow_steps = 8, halves = 2, unit_bytes = 128;
 
   static NARROW_INLINE Packed load_b(const char* p) { return load(p); }
-  template <int step>
-  static NARROW_INLINE B step_of(Packed pairs) {
-    return nibbles<step>(pairs);
+  template <int half>
+  static NARROW_INLINE B half_of(Packed pairs) {
+    return nibbles<half>(pairs);
   }
   static NARROW_INLINE Simd::I to_int(Acc x) { return _mm512_madd_epi16(x, ones_of_16_bits()); }
   // Assembly, because g++ 12 makes trees of the sums and spills the products.
@@ -35,7 +35,7 @@ struct Int8 : Vector512 {
   using Packed = B;
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 2, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
-  static constexpr int in_flight = 4, narrow_steps = 0, unit_steps = 1, unit_bytes = 64;
+  static constexpr int in_flight = 4, narrow_steps = 0, halves = 1, unit_bytes = 64;
 
   static NARROW_INLINE A load_a(const char* p) {
     int16_t two;
@@ -46,7 +46,7 @@ struct Int8 : Vector512 {
     return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
   template <int>
-  static NARROW_INLINE B step_of(Packed b) {
+  static NARROW_INLINE B half_of(Packed b) {
     return b;
   }
   static NARROW_INLINE Acc from(Simd::I x) { return x; }

@@ -2,8 +2,7 @@
 // four s8 of a row.
 //
 // Registers of the 6x32 tile: zmm0-11 sums of a group, 12-23 float sums, 2 for a k-step of B, 1 for the mask, 1 or 2 for
-// broadcasts of A. Two k-steps of nibbles are 24 dots (12 cycles on two ports), 14 to 16 loads, and 6 operations on the other
-// two ports.
+// broadcasts of A. A k-step of nibbles is 12 dots (6 cycles on two ports), 7 loads, and 3 operations on the other two ports.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vector.h"
 #include "kernels/common/group_kernel.h"
@@ -15,7 +14,6 @@ struct Dot : Vector512 {
   using Packed = B;
   static constexpr int in_flight = 10, narrow_steps = 0;  // 8 dots would do, if each of them were on time
 
-  static NARROW_INLINE Packed load_b_in_order(const char* p) { return load_in_order(p); }
   static NARROW_INLINE Acc from(Simd::I x) { return x; }
   static NARROW_INLINE Simd::I to_int(Acc x) { return x; }
   // Assembly for the reason given in int8.cpp; on a copy, because g++ 12 keeps some arrays of accumulators in memory where
@@ -25,42 +23,33 @@ struct Dot : Vector512 {
     asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(b), "v"(a));
     acc = sum;
   }
-  static NARROW_INLINE void dot_in_order(Acc& acc, B b, A a) {
-    Acc sum = acc;
-    asm volatile("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(b), "v"(a));
-    acc = sum;
-  }
 };
 
 struct Int4 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
-  static constexpr int unit_steps = 2, unit_bytes = 128, unasked_rows = 0, l2_rows = 9;
+  static constexpr int halves = 2, unit_bytes = 128, unasked_rows = 0, l2_rows = 9;
 
   static NARROW_INLINE Packed load_b(const char* p) {
     Packed pairs = load(p);
-    asm("" : "+v"(pairs));  // or else it is loaded again for the second step
+    asm("" : "+v"(pairs));  // or else it is loaded again for the second half
     return pairs;
   }
-  /// The shift comes after the dots of the first step, if these are in order: g++ would have it before them, where it takes a
-  /// port that they want (1 to 2 % of products with groups of 32 on Zen 4).
-  template <int step>
-  static NARROW_INLINE B step_of(Packed pairs) {
-    if constexpr (step == 1) asm volatile("vpsrlw $4, %0, %0" : "+v"(pairs));
-    return nibbles<0>(pairs);
+  template <int half>
+  static NARROW_INLINE B half_of(Packed pairs) {
+    return nibbles<half>(pairs);
   }
   static NARROW_INLINE B high_times_16(Packed pairs) { return _mm512_andnot_si512(_mm512_set1_epi8(15), pairs); }
-  static NARROW_INLINE Simd::I sixteenth(Acc sum) { return _mm512_srai_epi32(sum, 4); }
 };
 
 struct Int8 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 128};
-  static constexpr int unit_steps = 1, unit_bytes = 128, unasked_rows = 4, l2_rows = 18;
+  static constexpr int halves = 1, unit_bytes = 128, unasked_rows = 4, l2_rows = 18;
 
   static NARROW_INLINE Packed load_b(const char* p) { return load(p); }
   template <int>
-  static NARROW_INLINE B step_of(Packed b) {
+  static NARROW_INLINE B half_of(Packed b) {
     return b;
   }
 };

@@ -27,21 +27,22 @@ struct Dot : Vector256 {
 struct Int4 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {5, 5, 5, 5}, .b_offset = 0};
-  static constexpr int unit_steps = 2, unit_bytes = 64;
+  static constexpr int halves = 2, unit_bytes = 64;
 
-  template <int step>
-  static NARROW_INLINE B step_of(Packed pairs) {
-    return nibbles<step>(pairs);
+  template <int half>
+  static NARROW_INLINE B half_of(Packed pairs) {
+    return nibbles<half>(pairs);
   }
+  static NARROW_INLINE B high_times_16(Packed pairs) { return _mm256_andnot_si256(_mm256_set1_epi8(15), pairs); }
 };
 
 struct Int8 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 128};
-  static constexpr int unit_steps = 1, unit_bytes = 64;
+  static constexpr int halves = 1, unit_bytes = 64;
 
   template <int>
-  static NARROW_INLINE B step_of(Packed b) {
+  static NARROW_INLINE B half_of(Packed b) {
     return b;
   }
 };

@@ -13,7 +13,7 @@ constexpr GroupTiles<Isa, S> group_tiles;
 
 template <class Isa, class S>
 constexpr Kernel group_kernel(const char* name, Tier tier, Type b, decltype(Kernel::prepare) prepare,
-                              decltype(Kernel::epilogue) epilogue, uint16_t layout = 1) {
+                              decltype(Kernel::epilogue) epilogue, uint16_t layout = Isa::halves == 2 ? 3 : 1) {
   Kernel kernel = {.name = name,
                    .tier = tier,
                    .b = b,

@@ -8,15 +8,20 @@
 //
 // The sums of a group are exact integers, and the groups are folded in ascending order, so no tile shape changes a bit.
 //
-// Weights of 4 bits are packed in pairs of k-steps: the low nibbles of a byte vector are one step, the high ones the next.
-// Taking them apart costs a shift and two ands for two steps of all rows, on ports that the dots leave free; so B is never
-// unpacked in memory, neither for one row nor for a thousand. Nibbles are read as unsigned, 0..15, because then nothing but the
-// and is needed; that a zero point z (8 for signed weights) is taken off every weight, adds -z * (sum of a over the group) to a
-// sum, which is where its accumulator totals.
+// Weights of 4 bits are packed in pairs of columns: the low nibbles of a vector of bytes belong to the first half of a panel's
+// columns, the high ones to the second, at the same k. Taking them apart costs a shift and two ands for a step of all rows, on
+// ports that the dots leave free; so B is never unpacked in memory, neither for one row nor for a thousand. Nibbles are read as
+// unsigned, 0..15, because then nothing but the and is needed; that a zero point z (8 for signed weights) is taken off every
+// weight, adds -z * (sum of a over the group) to a sum, which is where its accumulator totals.
 //
 // For a single row that reads B at the pace of the caches, even these are many (24 beside 16 dots, and ports are few on Zen 4).
-// Its two phases of k-steps are the two halves of the bytes, so the sums of the high nibbles may be 16 times too large until
-// the end of the group: that saves their shift (Isa::high_times_16; from the L2 cache a tenth).
+// But a byte is low + 16 * high, and both nibbles are multiplied by the same a. So the sum of a column of the first half may
+// take the bytes as they are, and that of its partner the bytes without their low nibbles, which is one and: of two sums
+//
+//   mixed = sum of a * (low + 16 * high)    and    times_16 = sum of a * 16 * high
+//
+// are mixed - times_16 the one that was wanted and times_16 / 16 the other: two operations a group instead of two a step. The
+// difference is exact modulo 2^32, whatever the sums are; the quotient, as long as 16 times the other sum is an int32.
 //
 // What is asked for ahead of time is what TileArgs::next says, in step with what is read, scales and all. A single row, which
 // reads B at the pace of the caches, asks only where B comes from memory, and the processor is not faster left alone even then
@@ -24,17 +29,14 @@
 //
 // Isa provides (besides geometry):
 //   Acc, A, B                  registers: sums for S::width columns, a broadcast of kr values of A, as many columns of B
-//   unit_steps, unit_bytes     k-steps that are packed together, and their bytes in a panel: nr * kr
+//   halves, unit_bytes         vectors of weights in one of bytes: 2 of nibbles, else 1; bytes of so many k-steps: nr * kr
 //   in_flight                  independent accumulators wanted
 //   narrow_steps               0, or after how many k-steps (in every accumulator) Acc, of 16 bits, must go into int32
 //   load_a(p), zero(), to_int(Acc) -> S::I, and from(S::I) where narrow_steps is 0
-//   load_b(p) -> Packed        the steps of a unit for S::width columns
-//   load_b_in_order(p)         may be there, for a single row: load_b, after those before it (up to 14 % faster from L3)
-//   step_of<step>(packed)      one of them
-//   high_times_16(packed)      may be there, where unit_steps is 2: step_of<1>, but each nibble times 16
-//   sixteenth(Acc) -> S::I     with it: to_int(acc) / 16, of multiples of 16
+//   load_b(p) -> Packed        a k-step of S::width columns; of nibbles, and of as many columns nr / 2 further
+//   half_of<half>(packed)      those columns (0), or these (1)
+//   high_times_16(packed)      may be there, where Packed is B and Acc holds int32: these, but each weight times 16
 //   dot(acc&, b, a)
-//   dot_in_order(acc&, b, a)   may be there, for several rows: dot, after those before it
 //   unasked_rows, l2_rows      may be there: go to Kernel
 #pragma once
 
@@ -61,67 +63,47 @@ NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[
     load(reinterpret_cast<const Bf16*>(p));
 }
 
-/// Sums of high nibbles times 16 stay in int32: of half the group, 15 * 128 * 16 each.
-inline constexpr ptrdiff_t max_k_times_16 = INT32_MAX / (15 * 128 * 16 / 2);
+/// Up to so long groups may have mixed sums: no weight is further than 15 from its zero point.
+inline constexpr ptrdiff_t max_mixed_k = INT32_MAX / (16 * 15 * 128);
 
 template <class Isa>
-concept HighTimes16 = requires(typename Isa::Packed packed) { Isa::high_times_16(packed); };
+concept Mixes = requires(typename Isa::Packed packed) { Isa::high_times_16(packed); };
 
 // Functions of their own, as clang 14 looks at both branches within a lambda.
-template <class Isa, bool in_order>
-NARROW_INLINE typename Isa::Packed load_packed(const char* p) {
-  if constexpr (in_order && requires { Isa::load_b_in_order(p); })
-    return Isa::load_b_in_order(p);
+template <class Isa, int half, bool mixed>
+NARROW_INLINE typename Isa::B take_half(typename Isa::Packed packed) {
+  if constexpr (!mixed)
+    return Isa::template half_of<half>(packed);
+  else if constexpr (half == 0)
+    return packed;
   else
-    return Isa::load_b(p);
-}
-
-template <class Isa, bool in_order>
-NARROW_INLINE void add_dot(typename Isa::Acc& acc, typename Isa::B b, typename Isa::A a) {
-  if constexpr (in_order && requires { Isa::dot_in_order(acc, b, a); })
-    Isa::dot_in_order(acc, b, a);
-  else
-    Isa::dot(acc, b, a);
-}
-
-template <class Isa, int step, bool times_16>
-NARROW_INLINE typename Isa::B take_step(typename Isa::Packed packed) {
-  if constexpr (times_16 && step == 1)
     return Isa::high_times_16(packed);
-  else
-    return Isa::template step_of<step>(packed);
-}
-template <class Isa, class S, bool times_16>
-NARROW_INLINE typename S::I take_sum(typename Isa::Acc sum) {
-  if constexpr (times_16)
-    return Isa::sixteenth(sum);
-  else
-    return Isa::to_int(sum);
 }
 
 /// What tiles ask for ahead of time: nothing, or B, for one of the caches. Other tiles for each, as a branch for each request
 /// costs up to 2 % of products with groups of 32.
 enum class Asks { no, for_l1, for_l2 };
 
-/// One panel of a tile, at `b`, from the column `column` of it on. Where it asks for nothing, groups have no more than
-/// max_k_times_16. `plain`: groups have no zero points of their own, nor a scale for each row; what these would take,
-/// even if they are never there, costs g++ 12 registers and copies (1 to 9 % of products with groups of 32).
-template <class Isa, class S, int rows, Asks kind_of_asking, bool plain>
-NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) {
+/// `panels` panels of a tile at once, the first of them at `b`, from the column `column` of it on. Where it asks for nothing,
+/// groups have no more than max_mixed_k. `plain`: groups have no zero points of their own, nor a scale for each row; what these
+/// would take, even if they are never there, costs g++ 12 registers and copies (1 to 9 % of products with groups of 32).
+template <class Isa, class S, int rows, int panels, Asks kind_of_asking, bool plain>
+NARROW_INLINE void group_panels(const TileArgs& args, const char* b, int column) {
   using F = typename S::F;
   using I = typename S::I;
-  constexpr int nr = Isa::geometry.nr, vectors = nr / S::width;
+  constexpr int nr = Isa::geometry.nr, of_panel = nr / S::width, vectors = panels * of_panel;
   constexpr bool asks = kind_of_asking != Asks::no, to_l2 = kind_of_asking == Asks::for_l2;
   constexpr int phases = rows * vectors < Isa::in_flight ? 2 : 1;  // of k-steps; groups overlap each other besides
-  constexpr bool times_16 = !asks && phases == Isa::unit_steps && HighTimes16<Isa>;
-  constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * Isa::unit_steps);  // of one k of a panel
+  constexpr bool mixed = !asks && Mixes<Isa>;
+  constexpr int halves = Isa::halves, loads = of_panel / halves;  // of a panel's k-step
+  constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * halves);  // of one k of a panel
   // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
-  constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : rows == 1 ? 8 : 4) / Isa::unit_steps;
+  constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : 4) / halves;
   constexpr auto every = std::integral_constant<int, 0>{};
   static_assert(Isa::unit_bytes == nr * Isa::geometry.kr);
 
   const Groups groups = *args.groups;
-  const ptrdiff_t a_stride = args.a_stride;
+  const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride;
   const int scale_bytes = groups.scale == Type::f32 ? 4 : 2;
   const ZeroPoints kind = plain ? ZeroPoints::constant : groups.zero_points;
   const bool row_scales = !plain && groups.row_scales;
@@ -163,12 +145,12 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { total[r][v] = a_sum(r); });
       if (kind == ZeroPoints::integers) {
         unroll<vectors>([&](int v) NARROW_LAMBDA {
-          const I zero_point = S::load(reinterpret_cast<const int16_t*>(zero_points) + v * S::width);
+          const I zero_point = S::load(reinterpret_cast<const int16_t*>(zero_points + v / of_panel * b_stride) + v % of_panel * S::width);
           unroll<rows>([&](int r) NARROW_LAMBDA { total[r][v] = S::mul(total[r][v], zero_point); });
         });
       } else if (kind == ZeroPoints::floats) {
         unroll<vectors>([&](int v) NARROW_LAMBDA {
-          const F zero_point = S::load(reinterpret_cast<const float*>(zero_points) + v * S::width);
+          const F zero_point = S::load(reinterpret_cast<const float*>(zero_points + v / of_panel * b_stride) + v % of_panel * S::width);
           unroll<rows>([&](int r) NARROW_LAMBDA {
             F by = S::to_float(total[r][v]);
             if (row_scales) by = by * row_scale(r);
@@ -184,32 +166,45 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       unroll<phases - first, rows, vectors>([&](int h, int r, int v) NARROW_LAMBDA { acc[first + h][r][v] = Isa::zero(); });
     };
     auto settle = [&](auto first) NARROW_LAMBDA {  // accumulators from `first` on -> total
-      unroll<rows, vectors, phases - first>([&](int r, int v, auto h) NARROW_LAMBDA {
-        total[r][v] = S::add(total[r][v], take_sum<Isa, S, (times_16 && first + h == 1)>(acc[first + h][r][v]));
+      unroll<rows, vectors, phases - first>([&](int r, int v, int h) NARROW_LAMBDA {
+        total[r][v] = S::add(total[r][v], Isa::to_int(acc[first + h][r][v]));
       });
     };
 
+    auto mix = [&]() NARROW_LAMBDA {  // as unmix will have it
+      unroll<rows, panels, loads>([&](int r, int p, int v) NARROW_LAMBDA {
+        I &low = total[r][p * of_panel + v], &high = total[r][p * of_panel + loads + v];
+        high = S::template shift_left<4>(high);
+        low = S::add(low, high);
+      });
+    };
+    auto unmix = [&]() NARROW_LAMBDA {
+      unroll<rows, panels, loads>([&](int r, int p, int v) NARROW_LAMBDA {
+        I &low = total[r][p * of_panel + v], &high = total[r][p * of_panel + loads + v];
+        low = S::sub(low, high);
+        high = S::template shift_right_signed<4>(high);
+      });
+    };
     auto advance = [&](auto count) NARROW_LAMBDA {
-      typename Isa::Packed packed[vectors];
-      unroll<count * Isa::unit_steps>([&](auto step) NARROW_LAMBDA {
-        constexpr int unit = step / Isa::unit_steps, within = step % Isa::unit_steps;
-        if constexpr (within == 0) {
+      unroll<count * halves>([&](auto step) NARROW_LAMBDA {
+        if constexpr (step % halves == 0) {
           for (int line = 0; asks && line < Isa::unit_bytes; line += 64) ask(next + line, to_l2);
           next += next_step;
           asm("" : "+r"(next));  // no second pointer: g++ would move it in and out of a vector register, by a port of the dots
-          unroll<vectors>([&](int v) NARROW_LAMBDA {
-            packed[v] = load_packed<Isa, rows == 1>(b + unit * Isa::unit_bytes + v * (Isa::unit_bytes / vectors));
-          });
         }
         typename Isa::B bv[vectors];
-        unroll<vectors>([&](int v) NARROW_LAMBDA { bv[v] = take_step<Isa, within, times_16>(packed[v]); });
+        unroll<panels, loads>([&](int p, int v) NARROW_LAMBDA {
+          const auto packed = Isa::load_b(b + p * b_stride + (step * loads + v) * (Isa::unit_bytes / of_panel));
+          unroll<halves>(
+              [&](auto half) NARROW_LAMBDA { bv[p * of_panel + half * loads + v] = take_half<Isa, half, mixed>(packed); });
+        });
         typename Isa::A av;
         unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
           if (v == 0) av = Isa::load_a(a + r * a_stride + step * Isa::geometry.kr);
-          add_dot<Isa, (rows > 1)>(acc[step % phases][r][v], bv[v], av);
+          Isa::dot(acc[step % phases][r][v], bv[v], av);
         });
       });
-      a += count * Isa::unit_steps * Isa::geometry.kr;
+      a += count * halves * Isa::geometry.kr;
       b += count * Isa::unit_bytes;
     };
     if constexpr (Isa::narrow_steps > 0) {
@@ -229,6 +224,7 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
       }
     } else {
       begin();
+      if constexpr (mixed) mix();
       unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { acc[0][r][v] = Isa::from(total[r][v]); });
       clear(std::integral_constant<int, 1>{});
       while (scales - b >= turn * Isa::unit_bytes) advance(std::integral_constant<int, turn>{});
@@ -236,17 +232,18 @@ NARROW_INLINE void group_panel(const TileArgs& args, const char* b, int column) 
         while (b != scales) advance(std::integral_constant<int, 1>{});
       unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { total[r][v] = Isa::to_int(acc[0][r][v]); });
       settle(std::integral_constant<int, 1>{});
+      if constexpr (mixed) unmix();
     }
 
     const char* const after = zero_points + zero_point_bytes;
     for (ptrdiff_t line = 0; asks && line < after - scales; line += 64) ask(next + line, to_l2);
     next += (after - scales) * next_step / Isa::unit_bytes;
-    F scale[vectors];
-    load_scales<S>(groups.scale, scales, scale);
+    F scale[panels][of_panel];
+    for (int p = 0; p < panels; ++p) load_scales<S>(groups.scale, scales + p * b_stride, scale[p]);
     F term[rows][vectors];  // all of them before the first is added: on Zen 4 the multiplications then pair up better
     unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { term[r][v] = S::to_float(total[r][v]); });
     unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
-      F by = scale[v];
+      F by = scale[v / of_panel][v % of_panel];
       if (row_scales) by = by * row_scale(r);
       sum[r][v] = S::fma(term[r][v], by, sum[r][v]);
     });
@@ -282,8 +279,14 @@ void group_tile(const TileArgs& args) {
   constexpr int nr = Isa::geometry.nr;
   const int panels = (args.cols + nr - 1) / nr;
   auto run = [&](auto asks, auto plain) NARROW_LAMBDA {
-    for (int p = 0; p < panels; ++p)
-      group_panel<Isa, S, rows, asks, plain>(args, static_cast<const char*>(args.b) + p * args.b_stride, p * nr);
+    // A single row from the caches: two panels abreast, as two streams are read faster than one and have sums enough in flight.
+    constexpr int abreast = rows == 1 && asks == Asks::no ? 2 : 1;
+    int p = 0;
+    if constexpr (abreast > 1)
+      for (; panels - p >= abreast; p += abreast)
+        group_panels<Isa, S, rows, abreast, asks, plain>(args, static_cast<const char*>(args.b) + p * args.b_stride, p * nr);
+    for (; p < panels; ++p)
+      group_panels<Isa, S, rows, 1, asks, plain>(args, static_cast<const char*>(args.b) + p * args.b_stride, p * nr);
   };
   auto run_kind = [&](auto asks) NARROW_LAMBDA {
     constexpr bool knows_plain = S::width > 1;  // without vectors there is nothing to gain
@@ -295,7 +298,7 @@ void group_tile(const TileArgs& args) {
   constexpr bool may_ask_for_l2 = rows > 2 && requires { Isa::l2_rows; };
   if (may_ask_for_l2 && args.to_l2) {
     if constexpr (may_ask_for_l2) run_kind(std::integral_constant<Asks, Asks::for_l2>{});
-  } else if (rows > 1 || args.groups->one_row_asks || args.groups->size > max_k_times_16) {
+  } else if (rows > 1 || args.groups->one_row_asks || args.groups->size > max_mixed_k) {
     run_kind(std::integral_constant<Asks, Asks::for_l1>{});
   } else if constexpr (rows == 1) {
     run_kind(std::integral_constant<Asks, Asks::no>{});

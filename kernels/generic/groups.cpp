@@ -18,7 +18,7 @@ struct Scalar {
   using Acc = uint32_t;  // modulo 2^32, as the registers of the other tiers
   using A = const char*;
   static constexpr bool nibbles = b_offset_ == 0;
-  static constexpr int in_flight = 1, narrow_steps = 0, unit_steps = nibbles ? 2 : 1, unit_bytes = nr * kr_;
+  static constexpr int in_flight = 1, narrow_steps = 0, halves = nibbles ? 2 : 1, unit_bytes = nr * kr_;
   struct B {
     uint8_t k[kr_];
   };
@@ -33,10 +33,10 @@ struct Scalar {
     memcpy(&b, p, kr_);
     return b;
   }
-  template <int step>
-  static B step_of(Packed b) {
+  template <int half>
+  static B half_of(Packed b) {
     if constexpr (nibbles)
-      for (uint8_t& x : b.k) x = step == 0 ? x & 15 : x >> 4;
+      for (uint8_t& x : b.k) x = half == 0 ? x & 15 : x >> 4;
     return b;
   }
   static void dot(Acc& acc, B b, A a) {
@@ -50,7 +50,7 @@ constexpr Kernel rows[] = {
     group_kernel<Scalar<8, 4, 4, 128>, Simd>("gemm_s8s8g_4x8x4_generic", Tier::generic, Type::s8, generic_prepare,
                                              generic_epilogue),
     group_kernel<Scalar<4, 2, 7, 0>, Simd>("gemm_s8u4g_7x4x2_generic", Tier::generic, Type::u4, generic_prepare,
-                                           generic_epilogue, 2),
+                                           generic_epilogue, 4),
 };
 
 }  // namespace

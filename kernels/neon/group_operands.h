@@ -23,12 +23,12 @@ struct GroupOperands {
 template <class Dots>
 struct NibbleSteps : Dots {
   using Packed = uint8x16_t;
-  static constexpr int unit_steps = 2, unit_bytes = 32;
+  static constexpr int halves = 2, unit_bytes = 32;
 
   static NARROW_INLINE Packed load_b(const char* p) { return vld1q_u8(reinterpret_cast<const uint8_t*>(p)); }
-  template <int step>
-  static NARROW_INLINE int8x16_t step_of(Packed pairs) {
-    return vreinterpretq_s8_u8(step == 0 ? vandq_u8(pairs, vdupq_n_u8(15)) : vshrq_n_u8(pairs, 4));
+  template <int half>
+  static NARROW_INLINE int8x16_t half_of(Packed pairs) {
+    return vreinterpretq_s8_u8(half == 0 ? vandq_u8(pairs, vdupq_n_u8(15)) : vshrq_n_u8(pairs, 4));
   }
 };
 
@@ -36,11 +36,11 @@ struct NibbleSteps : Dots {
 template <class Dots>
 struct ByteSteps : Dots {
   using Packed = int8x16_t;
-  static constexpr int unit_steps = 1, unit_bytes = 32;
+  static constexpr int halves = 1, unit_bytes = 32;
 
   static NARROW_INLINE Packed load_b(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
   template <int>
-  static NARROW_INLINE int8x16_t step_of(Packed b) {
+  static NARROW_INLINE int8x16_t half_of(Packed b) {
     return b;
   }
 };
