@@ -103,15 +103,18 @@ TEST_P(Groups, ExtremeValues) {
             }
 }
 
-/// One row of the largest values over groups so long that sums of their high nibbles times 16 (see group_tile.h) just stay in
-/// int32, or just would not. (They are that large where zero points are floats, and u4 therefore counts from 0.)
+/// Groups so long that sums of their high nibbles times 16 (see group_tile.h) just stay in int32. Weights are up to 16 away
+/// from their zero points.
+constexpr std::int64_t longest = INT32_MAX / (16 * 128 * 16) / 8 * 8;
+
+/// One row of the largest values over such groups. (Where zero points are floats, u4 counts from 0.)
 TEST_P(Groups, OneRowOfLongGroups) {
-  constexpr std::int64_t longest = INT32_MAX / (15 * 128 * 16) / 8 * 8;
+  constexpr std::int64_t longest_from_0 = INT32_MAX / (15 * 128 * 16) / 8 * 8;
   for (Type b : {Type::s4, Type::u4})
     for (const Kernel* kernel : kernels_for(GetParam(), b))
       for (Fill a_fill : {Fill::lowest, Fill::highest})
         for (Type zero_point : {Type::none, Type::f32})
-          for (std::int64_t group : {longest, longest + 8}) {
+          for (std::int64_t group : {longest, longest + 8, longest_from_0, longest_from_0 + 8}) {
             Problem problem({.m = 1,
                              .n = kernel->geometry.nr + 3,
                              .k = group + 40,
@@ -129,6 +132,45 @@ TEST_P(Groups, OneRowOfLongGroups) {
               ASSERT_TRUE(problem.check(plan, 1));
             }
           }
+}
+
+/// The same with weights as far from their zero points as they come: those of GPTQ are 1..16.
+TEST_P(Groups, OneRowFarFromZeroPoints) {
+  constexpr std::int64_t n = 72;
+  for (std::int64_t group : {longest, longest + 8}) {
+    const std::int64_t k = group + 8;  // and one that is short
+    const std::vector<std::uint32_t> data(static_cast<std::size_t>(k / 8 * n)), zero_point(2 * n / 8, 0xffffffff);
+    const std::vector<float> scale(2 * n, 1.0f);
+    WeightsDesc w;
+    w.type = Type::u4;
+    w.layout = Layout::gptq;
+    w.k = k;
+    w.n = n;
+    w.data = data.data();
+    w.groups = {group, scale.data(), Type::f32, zero_point.data(), Type::u4};
+    w.cap = GetParam();
+    const Packed p = packed(w);
+    ASSERT_TRUE(p.status.ok()) << p.status.reason;
+    GemmDesc d;
+    d.a = Type::s8;
+    d.c = Type::f32;
+    d.cap = GetParam();
+    Gemm plan;
+    ASSERT_TRUE(Gemm::plan(d, p.weights, &plan).ok());
+    const std::vector<std::int8_t> a(static_cast<std::size_t>(k), -128);
+    std::vector<float> c(n);
+    GemmArgs args;
+    args.m = 1;
+    args.a = a.data();
+    args.a_stride = k;
+    args.c = c.data();
+    args.c_stride = n;
+    for (From from : {From::caches, From::memory}) {
+      read(&plan, from);
+      ASSERT_TRUE(plan.run(args).ok());
+      for (float x : c) ASSERT_EQ(x, static_cast<float>(-128 * -16 * k)) << group;
+    }
+  }
 }
 
 /// So long a k that the sums of more rows than a tile's are carried from one part of it to the next, which begins with a group.
@@ -282,119 +324,6 @@ TEST_P(Groups, EmptyOnes) {
       Problem problem({.m = m, .n = n, .k = k, .a = Type::f32, .b = Type::s4, .c = c, .bias = Bias::f32, .group = 32});
       ASSERT_TRUE(problem.check(Cap(GetParam())));
     }
-}
-
-/// What groups do not go together with, and arrays that are wrong in one place.
-TEST(GroupArguments, AreChecked) {
-  std::vector<std::uint8_t> data(64 * 8), zero_point(16);
-  std::vector<float> scale(16, 1.0f);
-  WeightsDesc good;
-  good.type = Type::u4;
-  good.k = 64;
-  good.n = 8;
-  good.data = data.data();
-  good.groups = {32, scale.data(), Type::f32, zero_point.data(), Type::u8};
-  auto code = [](const WeightsDesc& d) { return packed(d).status.code; };
-  auto changed = [&](auto change) {
-    WeightsDesc d = good;
-    change(d);
-    return code(d);
-  };
-  const Code invalid = Code::invalid_argument, unsupported = Code::unsupported;
-  EXPECT_EQ(code(good), Code::ok);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.size = 12; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.size = -8; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.type = Type::b1; }), unsupported);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.scale = nullptr; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.scale_type = Type::s8; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.zero_point_type = Type::s32; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.groups.zero_point_type = Type::s4; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.stride = 65; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.stride = 62; }), invalid);
-  EXPECT_EQ(changed([](WeightsDesc& d) { d.data = nullptr; }), invalid);
-  zero_point[15] = 16;
-  EXPECT_EQ(code(good), invalid);
-  zero_point[15] = 15;
-  scale[15] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(code(good), invalid);
-  scale[15] = 1;
-  std::vector<float> float_zero_point(16, 7.5f);
-  const auto with_floats = [&](WeightsDesc& d) { d.groups.zero_point = float_zero_point.data(), d.groups.zero_point_type = Type::f32; };
-  EXPECT_EQ(changed(with_floats), Code::ok);
-  for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    float_zero_point[15] = bad;
-    EXPECT_EQ(changed(with_floats), invalid);
-  }
-
-  const Packed p = packed(good);
-  ASSERT_TRUE(p.status.ok()) << p.status.reason;
-  Weights weights = p.weights;
-  auto planned = [&](auto change) {
-    GemmDesc d;
-    d.a = Type::s8;
-    d.c = Type::f32;
-    change(d);
-    Gemm plan;
-    return Gemm::plan(d, weights, &plan).code;
-  };
-  const std::int32_t bias[8] = {};
-  EXPECT_EQ(planned([](GemmDesc&) {}), Code::ok);
-  EXPECT_EQ(planned([](GemmDesc& d) { d.c = Type::s32; }), unsupported);
-  EXPECT_EQ(planned([](GemmDesc& d) {
-              static const std::int32_t threshold[8] = {};
-              d.c = Type::b1, d.threshold = threshold;
-            }),
-            unsupported);
-  EXPECT_EQ(planned([](GemmDesc& d) { d.a = Type::u8; }), unsupported);
-  EXPECT_EQ(planned([](GemmDesc& d) { d.a_zero_point = 1; }), unsupported);
-  EXPECT_EQ(planned([](GemmDesc& d) { d.a_zero_point_per = Per::row; }), unsupported);
-  EXPECT_EQ(planned([](GemmDesc& d) { d.a = Type::f32, d.dynamic = Dynamic::asymmetric; }), unsupported);
-  EXPECT_EQ(planned([&](GemmDesc& d) { d.bias_s32 = bias; }), unsupported);
-  Problem plain({.m = 1, .n = 6, .k = 8});
-  ASSERT_TRUE(plain.pack(Cap{}, &weights).ok());
-  EXPECT_EQ(planned([](GemmDesc& d) { d.a_scale_per = Per::group; }), invalid);
-
-  Problem problem({.m = 2, .n = 6, .k = 80, .a = Type::s8, .a_scale = Given::group, .c = Type::f32, .group = 32});
-  Gemm plan;
-  ASSERT_TRUE(problem.pack(Cap{}, &weights).ok());
-  ASSERT_TRUE(Gemm::plan(problem.desc(), weights, &plan).ok());
-  GemmArgs args = problem.args();
-  std::vector<float> scales(6, 1.0f);
-  args.a_scale = scales.data();
-  EXPECT_TRUE(plan.run(args).ok());
-  scales[5] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(plan.run(args).code, invalid);
-  args.a_scale = nullptr;
-  EXPECT_EQ(plan.run(args).code, invalid);
-}
-
-/// A group so long that its sum could leave int32.
-TEST(GroupArguments, OverflowIsRefused) {
-  const struct {
-    Type b;
-    std::int64_t size;
-    Code code;
-  } cases[] = {{Type::s8, 65792, Code::ok},   {Type::s8, 65800, Code::overflow},    // 2^31 / (255 * 128)
-               {Type::s4, 1048568, Code::ok}, {Type::s4, 1048576, Code::overflow},  // 2^31 / (16 * 128): zero points up to 16
-               {Type::u4, 1048568, Code::ok}, {Type::u4, 1048576, Code::overflow}};
-  const float scale[2] = {1, 1};
-  for (const auto& [b, size, code] : cases) {
-    const std::vector<std::uint8_t> data(static_cast<std::size_t>(size + 8));
-    WeightsDesc d;
-    d.type = b;
-    d.k = size + 8;
-    d.n = 1;
-    d.data = data.data();
-    d.groups.size = size;
-    d.groups.scale = scale;
-    const Packed p = packed(d);
-    ASSERT_TRUE(p.status.ok()) << p.status.reason;
-    GemmDesc g;
-    g.a = Type::s8;
-    g.c = Type::f32;
-    Gemm plan;
-    EXPECT_EQ(Gemm::plan(g, p.weights, &plan).code, code) << name(b) << ' ' << size;
-  }
 }
 
 }  // namespace

@@ -63,8 +63,8 @@ NARROW_INLINE void load_scales(Type type, const char* p, typename S::F (&scale)[
     load(reinterpret_cast<const Bf16*>(p));
 }
 
-/// Up to so long groups may have mixed sums: no weight is further than 15 from its zero point.
-inline constexpr ptrdiff_t max_mixed_k = INT32_MAX / (16 * 15 * 128);
+/// Up to so long groups may have mixed sums: no weight is further than 16 from its zero point (those of GPTQ are 1..16).
+inline constexpr ptrdiff_t max_mixed_k = INT32_MAX / (16 * 16 * 128);
 
 template <class Isa>
 concept Mixes = requires(typename Isa::Packed packed) { Isa::high_times_16(packed); };
