@@ -15,7 +15,7 @@ struct Int4 : Vector512 {  // sums of 16 bits
   using Packed = B;
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
-  static constexpr int in_flight = 4, narrow_steps = 8, halves = 2, unit_bytes = 128;
+  static constexpr int in_flight = 4, narrow_steps = 8, halves = 2;
 
   static NARROW_INLINE Packed load_b(const char* p) { return load(p); }
   template <int half>
@@ -35,7 +35,7 @@ struct Int8 : Vector512 {
   using Packed = B;
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 2, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
-  static constexpr int in_flight = 4, narrow_steps = 0, halves = 1, unit_bytes = 64;
+  static constexpr int in_flight = 4, narrow_steps = 0, halves = 1;
 
   static NARROW_INLINE A load_a(const char* p) {
     int16_t two;

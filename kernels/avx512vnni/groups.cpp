@@ -28,7 +28,7 @@ struct Dot : Vector512 {
 struct Int4 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 0};
-  static constexpr int halves = 2, unit_bytes = 128, unasked_rows = 0, l2_rows = 9;
+  static constexpr int halves = 2, unasked_rows = 0, l2_rows = 9;
 
   static NARROW_INLINE Packed load_b(const char* p) {
     Packed pairs = load(p);
@@ -45,7 +45,7 @@ struct Int4 : Dot {
 struct Int8 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 32, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 2, .max_rows = {6, 6}, .b_offset = 128};
-  static constexpr int halves = 1, unit_bytes = 128, unasked_rows = 4, l2_rows = 18;
+  static constexpr int halves = 1, unasked_rows = 4, l2_rows = 18;
 
   static NARROW_INLINE Packed load_b(const char* p) { return load(p); }
   template <int>

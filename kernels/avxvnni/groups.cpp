@@ -27,7 +27,7 @@ struct Dot : Vector256 {
 struct Int4 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {5, 5, 5, 5}, .b_offset = 0};
-  static constexpr int halves = 2, unit_bytes = 64;
+  static constexpr int halves = 2;
 
   template <int half>
   static NARROW_INLINE B half_of(Packed pairs) {
@@ -39,7 +39,7 @@ struct Int4 : Dot {
 struct Int8 : Dot {
   static constexpr Geometry geometry = {
       .a = Type::s8, .nr = 16, .kr = 4, .k_unit = 8, .row_group = 1, .max_panels = 4, .max_rows = {4, 4, 4, 4}, .b_offset = 128};
-  static constexpr int halves = 1, unit_bytes = 64;
+  static constexpr int halves = 1;
 
   template <int>
   static NARROW_INLINE B half_of(Packed b) {

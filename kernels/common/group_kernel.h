@@ -11,6 +11,7 @@ namespace {
 template <class Isa, class S>
 constexpr GroupTiles<Isa, S> group_tiles;
 
+/// Layouts 1 and 2 of nibbles were pairs of k-steps.
 template <class Isa, class S>
 constexpr Kernel group_kernel(const char* name, Tier tier, Type b, decltype(Kernel::prepare) prepare,
                               decltype(Kernel::epilogue) epilogue, uint16_t layout = Isa::halves == 2 ? 3 : 1) {

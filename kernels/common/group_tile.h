@@ -29,7 +29,7 @@
 //
 // Isa provides (besides geometry):
 //   Acc, A, B                  registers: sums for S::width columns, a broadcast of kr values of A, as many columns of B
-//   halves, unit_bytes         vectors of weights in one of bytes: 2 of nibbles, else 1; bytes of so many k-steps: nr * kr
+//   halves                     vectors of weights in one of bytes: 2 of nibbles, else 1
 //   in_flight                  independent accumulators wanted
 //   narrow_steps               0, or after how many k-steps (in every accumulator) Acc, of 16 bits, must go into int32
 //   load_a(p), zero(), to_int(Acc) -> S::I, and from(S::I) where narrow_steps is 0
@@ -96,11 +96,11 @@ NARROW_INLINE void group_panels(const TileArgs& args, const char* b, int column)
   constexpr int phases = rows * vectors < Isa::in_flight ? 2 : 1;  // of k-steps; groups overlap each other besides
   constexpr bool mixed = !asks && Mixes<Isa>;
   constexpr int halves = Isa::halves, loads = of_panel / halves;  // of a panel's k-step
-  constexpr int bytes_of_k = Isa::unit_bytes / (Isa::geometry.kr * halves);  // of one k of a panel
+  constexpr int bytes_of_k = nr / halves;                         // of one k of a panel
+  constexpr int unit_bytes = nr * Isa::geometry.kr;               // of as many k-steps as there are halves
   // Units of one turn of the main loop: long enough to be worth a branch, short enough for the shortest usual group.
   constexpr int turn = (Isa::narrow_steps ? Isa::narrow_steps : 4) / halves;
   constexpr auto every = std::integral_constant<int, 0>{};
-  static_assert(Isa::unit_bytes == nr * Isa::geometry.kr);
 
   const Groups groups = *args.groups;
   const ptrdiff_t a_stride = args.a_stride, b_stride = args.b_stride;
@@ -145,12 +145,14 @@ NARROW_INLINE void group_panels(const TileArgs& args, const char* b, int column)
       unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { total[r][v] = a_sum(r); });
       if (kind == ZeroPoints::integers) {
         unroll<vectors>([&](int v) NARROW_LAMBDA {
-          const I zero_point = S::load(reinterpret_cast<const int16_t*>(zero_points + v / of_panel * b_stride) + v % of_panel * S::width);
+          const char* const of_this_panel = zero_points + v / of_panel * b_stride;
+          const I zero_point = S::load(reinterpret_cast<const int16_t*>(of_this_panel) + v % of_panel * S::width);
           unroll<rows>([&](int r) NARROW_LAMBDA { total[r][v] = S::mul(total[r][v], zero_point); });
         });
       } else if (kind == ZeroPoints::floats) {
         unroll<vectors>([&](int v) NARROW_LAMBDA {
-          const F zero_point = S::load(reinterpret_cast<const float*>(zero_points + v / of_panel * b_stride) + v % of_panel * S::width);
+          const char* const of_this_panel = zero_points + v / of_panel * b_stride;
+          const F zero_point = S::load(reinterpret_cast<const float*>(of_this_panel) + v % of_panel * S::width);
           unroll<rows>([&](int r) NARROW_LAMBDA {
             F by = S::to_float(total[r][v]);
             if (row_scales) by = by * row_scale(r);
@@ -166,9 +168,8 @@ NARROW_INLINE void group_panels(const TileArgs& args, const char* b, int column)
       unroll<phases - first, rows, vectors>([&](int h, int r, int v) NARROW_LAMBDA { acc[first + h][r][v] = Isa::zero(); });
     };
     auto settle = [&](auto first) NARROW_LAMBDA {  // accumulators from `first` on -> total
-      unroll<rows, vectors, phases - first>([&](int r, int v, int h) NARROW_LAMBDA {
-        total[r][v] = S::add(total[r][v], Isa::to_int(acc[first + h][r][v]));
-      });
+      unroll<rows, vectors, phases - first>(
+          [&](int r, int v, int h) NARROW_LAMBDA { total[r][v] = S::add(total[r][v], Isa::to_int(acc[first + h][r][v])); });
     };
 
     auto mix = [&]() NARROW_LAMBDA {  // as unmix will have it
@@ -188,15 +189,15 @@ NARROW_INLINE void group_panels(const TileArgs& args, const char* b, int column)
     auto advance = [&](auto count) NARROW_LAMBDA {
       unroll<count * halves>([&](auto step) NARROW_LAMBDA {
         if constexpr (step % halves == 0) {
-          for (int line = 0; asks && line < Isa::unit_bytes; line += 64) ask(next + line, to_l2);
+          for (int line = 0; asks && line < unit_bytes; line += 64) ask(next + line, to_l2);
           next += next_step;
           asm("" : "+r"(next));  // no second pointer: g++ would move it in and out of a vector register, by a port of the dots
         }
         typename Isa::B bv[vectors];
         unroll<panels, loads>([&](int p, int v) NARROW_LAMBDA {
-          const auto packed = Isa::load_b(b + p * b_stride + (step * loads + v) * (Isa::unit_bytes / of_panel));
-          unroll<halves>(
-              [&](auto half) NARROW_LAMBDA { bv[p * of_panel + half * loads + v] = take_half<Isa, half, mixed>(packed); });
+          const auto packed = Isa::load_b(b + p * b_stride + (step * loads + v) * (unit_bytes / of_panel));
+          unroll<halves>([&](auto half)
+                             NARROW_LAMBDA { bv[p * of_panel + half * loads + v] = take_half<Isa, half, mixed>(packed); });
         });
         typename Isa::A av;
         unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
@@ -205,12 +206,12 @@ NARROW_INLINE void group_panels(const TileArgs& args, const char* b, int column)
         });
       });
       a += count * halves * Isa::geometry.kr;
-      b += count * Isa::unit_bytes;
+      b += count * unit_bytes;
     };
     if constexpr (Isa::narrow_steps > 0) {
       auto block = [&]() NARROW_LAMBDA {
         clear(every);
-        if (scales - b >= turn * Isa::unit_bytes)
+        if (scales - b >= turn * unit_bytes)
           advance(std::integral_constant<int, turn>{});
         else
           while (b != scales) advance(std::integral_constant<int, 1>{});
@@ -227,7 +228,7 @@ NARROW_INLINE void group_panels(const TileArgs& args, const char* b, int column)
       if constexpr (mixed) mix();
       unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { acc[0][r][v] = Isa::from(total[r][v]); });
       clear(std::integral_constant<int, 1>{});
-      while (scales - b >= turn * Isa::unit_bytes) advance(std::integral_constant<int, turn>{});
+      while (scales - b >= turn * unit_bytes) advance(std::integral_constant<int, turn>{});
       if constexpr (turn > 1)
         while (b != scales) advance(std::integral_constant<int, 1>{});
       unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { total[r][v] = Isa::to_int(acc[0][r][v]); });
@@ -237,15 +238,13 @@ NARROW_INLINE void group_panels(const TileArgs& args, const char* b, int column)
 
     const char* const after = zero_points + zero_point_bytes;
     for (ptrdiff_t line = 0; asks && line < after - scales; line += 64) ask(next + line, to_l2);
-    next += (after - scales) * next_step / Isa::unit_bytes;
+    next += (after - scales) * next_step / unit_bytes;
     F scale[panels][of_panel];
     for (int p = 0; p < panels; ++p) load_scales<S>(groups.scale, scales + p * b_stride, scale[p]);
-    F term[rows][vectors];  // all of them before the first is added: on Zen 4 the multiplications then pair up better
-    unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA { term[r][v] = S::to_float(total[r][v]); });
     unroll<rows, vectors>([&](int r, int v) NARROW_LAMBDA {
       F by = scale[v / of_panel][v % of_panel];
       if (row_scales) by = by * row_scale(r);
-      sum[r][v] = S::fma(term[r][v], by, sum[r][v]);
+      sum[r][v] = S::fma(S::to_float(total[r][v]), by, sum[r][v]);
     });
     b = after;
   }
@@ -279,7 +278,8 @@ void group_tile(const TileArgs& args) {
   constexpr int nr = Isa::geometry.nr;
   const int panels = (args.cols + nr - 1) / nr;
   auto run = [&](auto asks, auto plain) NARROW_LAMBDA {
-    // A single row from the caches: two panels abreast, as two streams are read faster than one and have sums enough in flight.
+    // A single row that asks for nothing: two panels abreast, as two streams are read faster than one (up to 8 % near the size
+    // of the L3 cache), and there are more sums in flight.
     constexpr int abreast = rows == 1 && asks == Asks::no ? 2 : 1;
     int p = 0;
     if constexpr (abreast > 1)
@@ -295,14 +295,12 @@ void group_tile(const TileArgs& args) {
     else
       run(asks, std::false_type{});
   };
-  constexpr bool may_ask_for_l2 = rows > 2 && requires { Isa::l2_rows; };
-  if (may_ask_for_l2 && args.to_l2) {
-    if constexpr (may_ask_for_l2) run_kind(std::integral_constant<Asks, Asks::for_l2>{});
-  } else if (rows > 1 || args.groups->one_row_asks || args.groups->size > max_mixed_k) {
-    run_kind(std::integral_constant<Asks, Asks::for_l1>{});
-  } else if constexpr (rows == 1) {
-    run_kind(std::integral_constant<Asks, Asks::no>{});
-  }
+  if constexpr (rows > 2 && requires { Isa::l2_rows; })
+    if (args.to_l2) return run_kind(std::integral_constant<Asks, Asks::for_l2>{});
+  if constexpr (rows == 1)
+    if (!args.groups->one_row_asks && args.groups->size <= max_mixed_k)
+      return run_kind(std::integral_constant<Asks, Asks::no>{});
+  run_kind(std::integral_constant<Asks, Asks::for_l1>{});
 }
 
 template <class Isa, class S>

@@ -18,7 +18,7 @@ struct Scalar {
   using Acc = uint32_t;  // modulo 2^32, as the registers of the other tiers
   using A = const char*;
   static constexpr bool nibbles = b_offset_ == 0;
-  static constexpr int in_flight = 1, narrow_steps = 0, halves = nibbles ? 2 : 1, unit_bytes = nr * kr_;
+  static constexpr int in_flight = 1, narrow_steps = 0, halves = nibbles ? 2 : 1;
   struct B {
     uint8_t k[kr_];
   };

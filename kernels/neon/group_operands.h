@@ -23,7 +23,7 @@ struct GroupOperands {
 template <class Dots>
 struct NibbleSteps : Dots {
   using Packed = uint8x16_t;
-  static constexpr int halves = 2, unit_bytes = 32;
+  static constexpr int halves = 2;
 
   static NARROW_INLINE Packed load_b(const char* p) { return vld1q_u8(reinterpret_cast<const uint8_t*>(p)); }
   template <int half>
@@ -36,7 +36,7 @@ struct NibbleSteps : Dots {
 template <class Dots>
 struct ByteSteps : Dots {
   using Packed = int8x16_t;
-  static constexpr int halves = 1, unit_bytes = 32;
+  static constexpr int halves = 1;
 
   static NARROW_INLINE Packed load_b(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
   template <int>
